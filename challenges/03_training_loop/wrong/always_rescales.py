@@ -1,0 +1,19 @@
+"""Gradients are scaled to max_grad_norm even when they are shorter."""
+# caught-by: test_one_epoch_follows_the_reference
+# advice: Clipping never makes a gradient longer. Scale only when its norm exceeds max_grad_norm, as clip_grad_norm_ does.
+
+import solution
+from solution import *  # noqa: F403
+from torch import nn
+
+
+def update(model, optimizer, scheduler, max_grad_norm):
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    for gradient in gradients:
+        gradient *= max_grad_norm / (norm + 1e-6)
+    optimizer.step()
+    scheduler.step()
+
+
+solution.update = update

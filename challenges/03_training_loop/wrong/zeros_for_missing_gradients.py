@@ -1,0 +1,18 @@
+"""Gradients are cleared by writing zeros, so frozen parameters get one and decay."""
+# caught-by: test_frozen_parameters_stay
+# advice: Your frozen parameters get a gradient of zeros, and weight decay moves them. Clear with optimizer.zero_grad().
+
+import solution
+import torch
+from solution import *  # noqa: F403
+
+right_accumulate = solution.accumulate
+
+
+def accumulate(model, group, criterion, device):
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    return right_accumulate(model, group, criterion, device)
+
+
+solution.accumulate = accumulate

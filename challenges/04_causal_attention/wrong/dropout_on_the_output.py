@@ -1,0 +1,13 @@
+"""Dropout acts on the output of proj."""
+# caught-by: test_dropout_drops_attention_weights_in_train_mode
+# advice: Your dropout does not act on the attention weights alone. Apply it once, between the softmax and the product with v.
+
+import solution
+from torch import Tensor
+
+
+class CausalSelfAttention(solution.CausalSelfAttention):
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (self.split_heads(t) for t in self.qkv(x).chunk(3, dim=-1))
+        context = self.attention_weights(q, k) @ v
+        return self.dropout(self.proj(self.merge_heads(context)))

@@ -1,0 +1,255 @@
+"""A challenge folder as data: challenge.toml, the list of specs with their points, the look-up.
+
+Nothing here imports a spec or torch: names, points, titles and needs are read from the source's
+syntax tree, so the supervisor knows what a complete report must contain before the judge starts.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grader.errors import ChallengeError, UnknownChallengeError
+from leaderboard.score import Order
+
+MAX_SCORE = 100
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a hand-in may use. The defaults are generous for a function that runs in milliseconds.
+
+    wall_s, cpu_s, call_s in seconds; memory_mb (whole process tree) and file_mb in MiB;
+    output_kb in KiB is how much of the prints is kept.
+    """
+
+    wall_s: float = 60.0
+    cpu_s: float = 120.0
+    memory_mb: int = 4096
+    processes: int = 64
+    open_files: int = 256
+    file_mb: int = 64
+    output_kb: int = 64
+    call_s: float = 10.0
+    threads: int = 1
+
+
+class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The number that a challenge measures beside points."""
+
+    name: str
+    order: Order
+    precision: int = 4
+
+
+class TrainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds that a hand-in may train."""
+
+    seconds: float
+
+
+class VerifyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How `verify` treats the challenge: tamperings that are exempt, each with the reason."""
+
+    exempt: dict[str, str] = {}
+    train_seconds: float | None = None
+
+
+class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    slug: str
+    title: str
+    guide: str
+    summary: str
+    names: tuple[str, ...]
+    passing: int = MAX_SCORE
+    limits: Limits = Limits()
+    metric: MetricRule | None = None
+    train: TrainRule | None = None
+    verify: VerifyRule = VerifyRule()
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """One hidden spec as the learner may know it."""
+
+    name: str
+    title: str
+    points: int
+    needs: tuple[str, ...]
+
+
+class KnownMistake(msgspec.Struct, frozen=True):
+    """What a wrong solution looks like from outside, and the advice for it."""
+
+    name: str
+    advice: str
+    messages: dict[str, str]
+    """Failed spec → first line of its message."""
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """One challenge: what it is, what a hand-in must define, and its specs in order."""
+
+    folder: Path
+    id: str
+    slug: str
+    title: str
+    guide: str
+    summary: str
+    names: tuple[str, ...]
+    passing: int
+    limits: Limits
+    metric: MetricRule | None
+    train: TrainRule | None
+    verify: VerifyRule
+    specs: tuple[Spec, ...]
+
+    @property
+    def key(self) -> str:
+        """Folder name: `04_causal_attention`."""
+        return f"{self.id}_{self.slug}"
+
+    @property
+    def solution(self) -> Path:
+        """The worked solution."""
+        return self.folder / "solution.py"
+
+    @property
+    def rig(self) -> Path | None:
+        """The helper that runs beside the hand-in, if the challenge has one."""
+        path = self.folder / "rig.py"
+        return path if path.is_file() else None
+
+    @property
+    def brief(self) -> Path:
+        """What the learner reads."""
+        return self.folder / "brief.md"
+
+    @property
+    def starter(self) -> Path:
+        """The stub."""
+        return data_folder("starter") / f"{self.key}.py"
+
+    @property
+    def wrong(self) -> list[Path]:
+        """The solutions that are wrong on purpose."""
+        return sorted((self.folder / "wrong").glob("*.py"))
+
+    @property
+    def known_mistakes_file(self) -> Path:
+        """The table that `grader verify --write` makes."""
+        return self.folder / "known_mistakes.json"
+
+    def known_mistakes(self) -> list[KnownMistake]:
+        """Return the table of known wrong solutions; empty if it has not been written yet."""
+        try:
+            data = self.known_mistakes_file.read_bytes()
+        except FileNotFoundError:
+            return []
+        return msgspec.json.decode(data, type=list[KnownMistake])
+
+    def specs_sha256(self) -> str:
+        """Return the hash of everything that decides a score."""
+        files = [self.folder / "challenge.toml", self.solution, *self.folder.glob("specs/*.py")]
+        if self.rig is not None:
+            files.append(self.rig)
+        digest = hashlib.sha256()
+        for path in sorted(files):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder `challenges` or `starter`, from a clone or from an installed wheel."""
+    package = Path(__file__).resolve().parent
+    installed = package / "data" / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def all_challenges() -> list[Challenge]:
+    """Return every challenge of the kit, by id."""
+    folders = sorted(data_folder("challenges").glob("[0-9]*_*/challenge.toml"))
+    return [load(path.parent) for path in folders]
+
+
+def find(wanted: str) -> Challenge:
+    """Return the challenge called "05", "5", "tiny_gpt", "05_tiny_gpt" or by the path of its folder.
+
+    Raises UnknownChallengeError with near matches.
+    """
+    if (Path(wanted) / "challenge.toml").is_file():
+        return load(Path(wanted).resolve())
+    folders = {p.parent.name: p.parent for p in data_folder("challenges").glob("*/challenge.toml")}
+    for key, folder in folders.items():
+        number, _, slug = key.partition("_")
+        if wanted in (key, slug, number) or (wanted.isdigit() and wanted.zfill(2) == number):
+            return load(folder)
+    names = sorted(folders) + [key.partition("_")[2] for key in folders]
+    near = difflib.get_close_matches(wanted, names, n=2)
+    did_you_mean = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownChallengeError(
+        f"There is no challenge {wanted!r}.{did_you_mean} `grader list` shows them all."
+    )
+
+
+@functools.cache
+def load(folder: Path) -> Challenge:
+    """Read a challenge folder; raises ChallengeError where it is incomplete or contradicts itself."""
+    try:
+        toml = msgspec.convert(
+            tomllib.loads((folder / "challenge.toml").read_text("utf-8")), _Toml, strict=True
+        )
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ChallengeError(f"{folder.name}/challenge.toml: {error}") from error
+    if folder.name != f"{toml.id}_{toml.slug}":
+        raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
+    specs = tuple(_read_specs(folder))
+    _check_specs(folder, specs)
+    fields: dict[str, Any] = {name: getattr(toml, name) for name in toml.__struct_fields__}
+    return Challenge(folder=folder, specs=specs, **fields)
+
+
+def _read_specs(folder: Path) -> Iterator[Spec]:
+    for path in sorted((folder / "specs").glob("test_*.py")):
+        for node in ast.parse(path.read_text("utf-8"), path.name).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield _spec(node)
+            elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+                raise ChallengeError(f"{path.name}: specs are functions, not classes")
+
+
+def _spec(node: ast.FunctionDef) -> Spec:
+    markers: dict[str, tuple[Any, ...]] = {}
+    for decorator in node.decorator_list:
+        match = re.fullmatch(r"pytest\.mark\.(\w+)\((.*)\)", ast.unparse(decorator), re.DOTALL)
+        if not match or match[1] not in ("points", "needs"):
+            raise ChallengeError(f"{node.name}: only points(n) and needs(name, ...) mark a spec")
+        assert isinstance(decorator, ast.Call)
+        markers[match[1]] = tuple(ast.literal_eval(argument) for argument in decorator.args)
+    title = (ast.get_docstring(node) or "").partition("\n")[0].strip()
+    points = markers.get("points", ())
+    if len(points) != 1 or not isinstance(points[0], int) or points[0] < 1 or not title:
+        raise ChallengeError(f"{node.name}: a spec has a docstring and points(n) with n ≥ 1")
+    return Spec(node.name, title, points[0], markers.get("needs", ()))
+
+
+def _check_specs(folder: Path, specs: tuple[Spec, ...]) -> None:
+    names = [spec.name for spec in specs]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ChallengeError(f"{folder.name}: two specs are called {', '.join(sorted(twice))}")
+    total = sum(spec.points for spec in specs)
+    if total != MAX_SCORE:
+        raise ChallengeError(f"{folder.name}: the points sum to {total}, not {MAX_SCORE}")
+    for number, spec in enumerate(specs):
+        for needed in spec.needs:
+            if needed not in names[:number]:
+                raise ChallengeError(f"{spec.name} needs {needed}, which no earlier spec is called")

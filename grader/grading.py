@@ -1,0 +1,206 @@
+"""`grade`: the one road from a hand-in to a score."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+import grader
+from grader import submission as submissions
+from grader.advice import advise
+from grader.challenge import MAX_SCORE, Challenge, Limits
+from grader.errors import HandInError, JudgeFault
+from grader.submission import Submission
+from grader.supervising import OnProgress, Outcome, supervise
+from grader.verdict import JudgeRequest, Run, Verdict
+from grader.walls import Wall, choose
+from leaderboard.score import (
+    SCHEMA,
+    ChallengeInfo,
+    DeviceInfo,
+    Environment,
+    LimitsInfo,
+    Metric,
+    Score,
+    SpecResult,
+    Status,
+    SubmissionInfo,
+    Usage,
+    score_id,
+)
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """Who hands in, for what, when, and how it is to be graded.
+
+    `seed` is hexadecimal; without it one is drawn. `limits` replaces the challenge's own.
+    """
+
+    challenge: Challenge
+    team: str
+    device: str = "cpu"
+    seed: str | None = None
+    limits: Limits | None = None
+    submitted_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+
+    def limits_in_force(self) -> Limits:
+        """Return the limits of this attempt."""
+        return self.limits or self.challenge.limits
+
+
+def grade(
+    source: str, attempt: Attempt, wall: Wall | None = None, on_progress: OnProgress | None = None
+) -> Score:
+    """Grade the hand-in at `source` (file, folder or "-") and return its score.
+
+    Whatever is wrong with the hand-in is a status of the score; only our own faults raise GraderError.
+    """
+    try:
+        submission = submissions.read(source, attempt.challenge.starter.name)
+    except HandInError as error:
+        unreadable = submissions.unreadable(source)
+        return build_score(attempt, unreadable, _ungradable(str(error)), new_seed(), "none")
+    return grade_submission(submission, attempt, wall, on_progress)
+
+
+def grade_submission(
+    submission: Submission,
+    attempt: Attempt,
+    wall: Wall | None = None,
+    on_progress: OnProgress | None = None,
+) -> Score:
+    """Grade a hand-in that was read already: a function of (challenge, bytes, seed, limits)."""
+    seed = attempt.seed or new_seed()
+    return grade_runs(submission, attempt, [Run(seed)], wall, on_progress)[0]
+
+
+def grade_runs(
+    submission: Submission,
+    attempt: Attempt,
+    runs: list[Run],
+    wall: Wall | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Score]:
+    """Run the specs several times over one hand-in in one pair of processes: a score for each run."""
+    wall = wall or choose()
+    limits = attempt.limits_in_force()
+    request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
+    try:
+        outcome = supervise(attempt.challenge, submission, request, wall, on_progress)
+    except JudgeFault as fault:
+        verdict = Verdict("grader_fault", str(fault), [], None, "", "")
+        outcome = Outcome([verdict] * len(runs), "", (), 0.0, 0.0, 0.0)
+    return [
+        build_score(attempt, submission, outcome, run.seed, wall.level, verdict)
+        for run, verdict in zip(runs, outcome.verdicts, strict=True)
+    ]
+
+
+def new_seed() -> str:
+    """Return a fresh secret seed, 64 bits in hexadecimal."""
+    return secrets.token_hex(8)
+
+
+def _ungradable(message: str) -> Outcome:
+    return Outcome([Verdict("ungradable", message, [], None, "", "")], "", (), 0.0, 0.0, 0.0)
+
+
+def build_score(
+    attempt: Attempt,
+    submission: Submission,
+    outcome: Outcome,
+    seed: str,
+    walls: Any,
+    verdict: Verdict | None = None,
+) -> Score:
+    """Return the record: points only for specs that the judge reports as passed, and only if all
+    specs of the challenge are accounted for."""
+    challenge = attempt.challenge
+    verdict = verdict or outcome.verdicts[0]
+    status, message, specs = _account(challenge, verdict)
+    points = sum(spec.earned for spec in specs)
+    return Score(
+        schema=SCHEMA,
+        id=score_id(challenge.id, attempt.submitted_at, submission.sha256),
+        challenge=ChallengeInfo(
+            id=challenge.id,
+            slug=challenge.slug,
+            title=challenge.title,
+            specs_sha256=challenge.specs_sha256(),
+        ),
+        team=attempt.team,
+        submission=SubmissionInfo(
+            name=submission.name, sha256=submission.sha256, bytes=submission.bytes
+        ),
+        submitted_at=attempt.submitted_at,
+        graded_at=datetime.now(UTC),
+        status=status,
+        message=message,
+        score=points,
+        max_score=MAX_SCORE,
+        passed=status == "graded" and points >= challenge.passing,
+        metric=_metric(challenge, verdict, status),
+        specs=specs,
+        advice=advise(challenge, specs) if status == "graded" else "",
+        device=DeviceInfo(
+            type=attempt.device.partition(":")[0],
+            name=verdict.device_name or platform.processor() or platform.machine(),
+        ),
+        walls=walls,
+        seed=seed,
+        limits=LimitsInfo(**msgspec.to_builtins(attempt.limits_in_force())),
+        usage=Usage(wall_s=outcome.wall_s, cpu_s=outcome.cpu_s, peak_mb=outcome.peak_mb),
+        environment=Environment(
+            python=platform.python_version(),
+            torch=verdict.torch,
+            grader=grader.__version__,
+            platform=platform.platform(),
+        ),
+        output=outcome.output,
+        curve=outcome.curve,
+    )
+
+
+def _account(
+    challenge: Challenge, verdict: Verdict
+) -> tuple[Status, str, tuple[SpecResult, ...]]:
+    """Return status, message and results, from the list of specs that was known beforehand."""
+    reported = {spec.name: spec for spec in verdict.specs}
+    known = [spec.name for spec in challenge.specs]
+    status, message = verdict.status, verdict.message
+    if status == "graded" and (len(verdict.specs) != len(known) or set(reported) != set(known)):
+        status, message = "grader_fault", "The judge's report does not account for every spec."
+    results = []
+    for spec in challenge.specs:
+        said = reported.get(spec.name)
+        outcome = said.outcome if said else "not_run"
+        earned = spec.points if status == "graded" and outcome == "passed" else 0
+        results.append(
+            SpecResult(
+                name=spec.name,
+                title=spec.title,
+                points=spec.points,
+                earned=earned,
+                outcome=outcome,
+                message=said.message if said else "",
+                seconds=said.seconds if said else 0.0,
+            )
+        )
+    return status, message, tuple(results)
+
+
+def _metric(challenge: Challenge, verdict: Verdict, status: Status) -> Metric | None:
+    rule, measured = challenge.metric, verdict.metric
+    if rule is None or measured is None or status != "graded":
+        return None
+    return Metric(
+        name=rule.name,
+        value=measured.value,
+        stderr=measured.stderr,
+        order=rule.order,
+        precision=rule.precision,
+    )

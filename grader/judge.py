@@ -1,0 +1,82 @@
+"""The trusted process that holds specs, solution, seeds and expected values: `python -m grader.judge`.
+
+It is started with the worker's streams as standard input and output, and speaks to the supervisor on
+what was standard error. Nothing that the worker sends can reach the supervisor except inside a verdict.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from grader import words
+from grader.verdict import Event, JudgeRequest, Verdict, encode_event
+from grader.worker import wire
+from leaderboard.score import Status
+
+
+def main() -> NoReturn:
+    """Judge one hand-in as the request file says, report, and end."""
+    reader, writer, report = _private_streams()
+    path = Path(sys.argv[1])
+    request = msgspec.json.decode(path.read_bytes(), type=JudgeRequest)
+    # Gone before the hand-in's code can run: that waits for our first message.
+    path.unlink()
+
+    def send(event: Event) -> None:
+        os.write(report, encode_event(event))
+
+    try:
+        _judge(request, reader, writer, send)
+    except wire.EndOfStream:
+        send_all(request, send, "crashed", "The hand-in's process ended before it could be asked.")
+    except wire.WireError as error:
+        message = f"The hand-in's process broke the protocol: {error}."
+        send_all(request, send, "violation", message)
+    except BaseException:
+        send_all(request, send, "grader_fault", traceback.format_exc()[-4000:])
+    # At once: there is nothing to clean up, and a thread may still be reading the channel.
+    os._exit(0)
+
+
+def _private_streams() -> tuple[int, int, int]:
+    """Move the three standard streams out of reach of stray prints; return their new descriptors."""
+    moved = os.dup(0), os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    return moved
+
+
+def _judge(
+    request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]
+) -> None:
+    first = wire.read_frame(lambda count: os.read(reader, count), wire.FrameLimits())
+    message = wire.decode_reply(first.header)
+    if not isinstance(message, wire.Ready):
+        raise wire.WireError("the first message on the channel is not Ready")
+    if message.error is not None:
+        send_all(request, send, "ungradable", words.does_not_compile(message.error))
+        return
+    # Only now: a hand-in that does not compile is answered without torch's seconds.
+    from grader.judging import judge_all
+
+    judge_all(request, reader, writer, send)
+
+
+def send_all(
+    request: JudgeRequest, send: Callable[[Event], None], status: Status, message: str
+) -> None:
+    """Send the same end for every run of the request."""
+    for _ in request.runs:
+        send(Verdict(status, message, [], None, "", ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Runs the hidden specs with pytest, in the judge, and turns pytest's report into verdicts."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from pytest_jsonreport.plugin import JSONReport
+
+from grader import tamper, words
+from grader.challenge import Challenge, load
+from grader.session import LocalTransport, PipeTransport, Session, SessionLost
+from grader.specs import Context, Fault, SpecPlugin, verdicts
+from grader.verdict import Event, JudgeRequest, Progress, Run, Verdict
+from grader.worker import loading, wire
+from leaderboard.score import Status
+
+Send = Callable[[Event], None]
+
+
+def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> None:
+    """Load the hand-in, run every run of the request, send progress and one verdict for each run."""
+    challenge = load(Path(request.challenge))
+    torch.set_num_threads(1)
+    # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
+    torch.set_deterministic_debug_mode("warn")
+    device = torch.device(request.device)
+    session = Session(PipeTransport(reader, writer), device, request.limits)
+    # Specs import their own helper modules, such as the language of challenge 05.
+    sys.path.insert(0, str(challenge.folder / "specs"))
+    refusal = _load(session, challenge)
+    for run in request.runs:
+        if refusal is not None:
+            send(_ended(*refusal))
+        else:
+            send(_run(challenge, session, run, request, send))
+
+
+def _load(session: Session, challenge: Challenge) -> tuple[Status, str] | None:
+    """Have the worker import the hand-in; returns why it cannot be graded, None if it can."""
+    try:
+        loaded = session.load(challenge.names, rig=challenge.rig is not None)
+    except SessionLost as lost:
+        return lost.status, f"While the hand-in was imported: {lost}"
+    if isinstance(loaded, wire.Raised):
+        return "ungradable", words.does_not_import(loaded, [])
+    message = words.names_missing(loaded, challenge.names)
+    return ("ungradable", message) if message else None
+
+
+def _run(
+    challenge: Challenge, session: Session, run: Run, request: JudgeRequest, send: Send
+) -> Verdict:
+    session.tamper = tamper.make(run.tamper) if run.tamper else None
+    # Tampering draws from torch's global generator; specs have generators of their own.
+    torch.manual_seed(0)
+    seconds = challenge.train.seconds if challenge.train else 0.0
+    context = Context(
+        challenge=challenge,
+        submission=session,
+        reference=_reference(challenge, request),
+        seed=run.seed,
+        budget=seconds if run.train_seconds is None else run.train_seconds,
+        on_spec=_reporter(challenge, send),
+    )
+    report = _pytest(challenge, context)
+    try:
+        specs = verdicts(challenge, report)
+    except Fault as fault:
+        return _ended("grader_fault", str(fault))
+    lost = session.lost
+    if lost is not None:
+        where = next((spec.name for spec in specs if spec.outcome == "not_run"), None)
+        return _verdict(lost.status, _lost_message(challenge, lost, where), specs, context)
+    return _verdict("graded", "", specs, context)
+
+
+def _reporter(challenge: Challenge, send: Send) -> Callable[[str], None]:
+    numbers = {spec.name: number for number, spec in enumerate(challenge.specs, 1)}
+    titles = {spec.name: spec.title for spec in challenge.specs}
+
+    def report(name: str) -> None:
+        send(Progress(titles.get(name, name), numbers.get(name, 0), len(numbers)))
+
+    return report
+
+
+def _reference(challenge: Challenge, request: JudgeRequest) -> Session:
+    """Return a session with the worked solution, fresh for every run, in this process."""
+    path = challenge.solution
+    module = loading.execute(loading.compile_source(path), path, "reference")
+    rig = challenge.rig
+    rig_module = loading.execute(loading.compile_source(rig), rig, "reference_rig") if rig else None
+    transport = LocalTransport(module, rig_module, challenge.folder)
+    return Session(transport, torch.device("cpu"), request.limits)
+
+
+def _pytest(challenge: Challenge, context: Context) -> dict[str, object]:
+    """Run the specs under pytest with nothing of the surroundings: no config, no cache, no plugins."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    report = JSONReport()
+    folder = str(challenge.folder / "specs")
+    options = ["-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider"]
+    options += ["-p", "no:faulthandler", "-p", "no:doctest", "-p", "no:junitxml", "-q", "--tb=short"]
+    options += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
+    options += ["--json-report-file=none", "--import-mode=importlib", folder]
+    talk = io.StringIO()
+    with contextlib.redirect_stdout(talk):
+        pytest.main(options, plugins=[SpecPlugin(context), report])
+    # What pytest prints is only of use where there is no report: a broken option or spec file.
+    return report.report or {"talk": talk.getvalue()}
+
+
+def _lost_message(challenge: Challenge, lost: SessionLost, name: str | None) -> str:
+    title = next((spec.title for spec in challenge.specs if spec.name == name), None)
+    return f"{lost} (while testing “{title}”)" if title else str(lost)
+
+
+def _verdict(status: Status, message: str, specs: list, context: Context) -> Verdict:  # type: ignore[type-arg]
+    device = context.submission.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return Verdict(status, message, specs, context.metric, str(torch.__version__), name)
+
+
+def _ended(status: Status, message: str) -> Verdict:
+    return Verdict(status, message, [], None, str(torch.__version__), "")

@@ -1,0 +1,384 @@
+"""The trusted end of the wire: remote objects, calls, deadlines, checks on every answer.
+
+`Session` speaks to a worker through a transport; `Remote` objects make its roots look like modules.
+The same session over `LocalTransport` gives the reference, so that both sides mean the same.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Protocol, TypeVar
+
+import torch
+
+from grader import words
+from grader.challenge import Limits
+from grader.worker import wire
+from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.codec import Decoder, Encoder, Foreign, Record
+from grader.worker.server import Server
+from leaderboard.score import Status
+
+R = TypeVar("R")
+
+STOP_GRACE: Final = 3.0
+ANSWER_GRACE: Final = 4.0
+
+
+class _Stopped:
+    """What a call returns that was interrupted at its own deadline."""
+
+    def __repr__(self) -> str:
+        return "STOPPED"
+
+
+STOPPED: Final = _Stopped()
+
+
+class SubmissionError(Exception):
+    """The hand-in raised. `types` are the class names along the bases of its exception."""
+
+    def __init__(self, raised: wire.Raised) -> None:
+        super().__init__(raised.message)
+        self.types = raised.types
+        self.text = raised.message
+        self.lines = raised.lines
+
+    def is_a(self, kind: type[BaseException]) -> bool:
+        """Return whether the exception is of this kind or of one derived from it."""
+        return kind.__name__ in self.types
+
+    def __str__(self) -> str:
+        return words.raised(self.types, self.text, self.lines)
+
+
+class SessionLost(Exception):
+    """No answer can come any more; `status` says whose fault and which."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status: Status = status
+
+
+class Transport(Protocol):
+    """Carries one request to the other end and one answer back."""
+
+    def exchange(self, frame: wire.Frame, seconds: float) -> wire.Frame:
+        """Return the answer; raises SessionLost where there is none within `seconds`."""
+        ...
+
+
+class PipeTransport:
+    """The pipes to a worker in another process. A thread reads, so that silence can be timed."""
+
+    def __init__(self, reader: int, writer: int, limits: wire.FrameLimits | None = None) -> None:
+        self._writer = writer
+        self._limits = limits or wire.FrameLimits()
+        # Bounded: a worker that floods the channel fills a pipe, not the judge's memory.
+        self._frames: queue.Queue[wire.Frame | Exception] = queue.Queue(maxsize=2)
+        thread = threading.Thread(target=self._read_all, args=(reader,), daemon=True)
+        thread.start()
+
+    def receive(self, seconds: float) -> wire.Frame:
+        """Return the next frame from the worker."""
+        try:
+            item = self._frames.get(timeout=seconds)
+        except queue.Empty:
+            raise SessionLost("timeout", f"no answer within {seconds:g} s") from None
+        if isinstance(item, wire.Frame):
+            return item
+        if isinstance(item, wire.WireError):
+            raise SessionLost("violation", f"The hand-in's process broke the protocol: {item}.")
+        raise SessionLost("crashed", "The hand-in's process ended before it answered.")
+
+    def exchange(self, frame: wire.Frame, seconds: float) -> wire.Frame:
+        """Send a request and return its answer; an answer that was already there is a violation."""
+        if not self._frames.empty():
+            self.receive(0)
+            raise SessionLost("violation", "The hand-in's process answered before it was asked.")
+        try:
+            wire.write_frame(self._write, frame)
+        except BrokenPipeError:
+            raise SessionLost(
+                "crashed", "The hand-in's process ended before it was asked."
+            ) from None
+        return self.receive(seconds)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._writer, view) :]
+
+    def _read_all(self, reader: int) -> None:
+        received = 0
+        try:
+            while True:
+                frame = wire.read_frame(lambda count: os.read(reader, count), self._limits)
+                received += len(frame.header) + len(frame.payload)
+                if received > self._limits.total:
+                    raise wire.WireError(f"more than {self._limits.total} bytes in all")
+                self._frames.put(frame)
+        except (wire.WireError, wire.EndOfStream, OSError) as error:
+            self._frames.put(error)
+
+
+class LocalTransport:
+    """The same server in this process: the reference's side."""
+
+    def __init__(self, module: ModuleType, rig: ModuleType | None, folder: Path) -> None:
+        roots = {"submission": module, **({"rig": rig} if rig else {})}
+        self._server = Server(roots, torch.device("cpu"), folder)
+
+    def exchange(self, frame: wire.Frame, seconds: float) -> wire.Frame:
+        """Return the answer of the server in this process; the deadline does not apply."""
+        return self._server.answer(frame)
+
+
+Tamper = Callable[[Any, list[torch.Tensor]], Any]
+
+
+class Session:
+    """One conversation about one hand-in. `tamper` replaces values that came back (for verify)."""
+
+    def __init__(self, transport: Transport, device: torch.device, limits: Limits) -> None:
+        self.device = device
+        self.tamper: Tamper | None = None
+        self.lost: SessionLost | None = None
+        self._transport = transport
+        self._limits = limits
+        self._released: list[int] = []
+
+    def load(self, names: tuple[str, ...], rig: bool) -> wire.Loaded | wire.Raised:
+        """Have the worker import the hand-in; returns what it found or what was raised."""
+        request = wire.Load(_new_id(), list(names), str(self.device), self._limits.threads, rig)
+        reply, _ = self._exchange(request, b"", self._limits.wall_s)
+        if not isinstance(reply, (wire.Loaded, wire.Raised)):
+            raise self._violation("an answer of the wrong kind")
+        return reply
+
+    def remote(self, root: str | int, type_name: str = "module") -> Remote:
+        """Return the remote object at a root."""
+        return Remote(self, wire.Target(root, []), type_name)
+
+    def seed(self, value: int) -> None:
+        """Seed torch and random on the other side."""
+        self._ask(wire.Seed(_new_id(), value), b"", self._limits.call_s, [])
+
+    def get(self, target: wire.Target) -> Any:
+        """Return the value of an attribute."""
+        return self._ask(wire.Get(_new_id(), target), b"", self._limits.call_s, [])
+
+    def call(
+        self,
+        target: wire.Target,
+        mode: wire.Mode,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        extra: dict[str, Any],
+        seconds: float | None,
+    ) -> Any:
+        """Call the target in a mode of grader.worker.calls and return its value."""
+        encoder = Encoder(keep_layout=True, on_object=_as_handle)
+        nodes = encoder.node(args), encoder.node(kwargs), encoder.node(extra)
+        assert isinstance(nodes[0], wire.SequenceNode)
+        assert isinstance(nodes[1], wire.MappingNode)
+        assert isinstance(nodes[2], wire.MappingNode)
+        released, self._released = self._released, []
+        request = wire.Call(_new_id(), target, mode, *nodes, seconds, released)
+        patience = self._limits.call_s if seconds is None else seconds + ANSWER_GRACE
+        inputs = [value for value in args if isinstance(value, torch.Tensor)]
+        return self._ask(request, encoder.payload(), patience, inputs, mode)
+
+    def _ask(
+        self,
+        request: wire.Request,
+        payload: bytes,
+        seconds: float,
+        inputs: list[torch.Tensor],
+        mode: wire.Mode = "call",
+    ) -> Any:
+        reply, answer = self._exchange(request, payload, seconds)
+        if isinstance(reply, wire.Raised):
+            raise SubmissionError(reply)
+        if isinstance(reply, wire.Stopped):
+            return STOPPED
+        if not isinstance(reply, wire.Value):
+            raise self._violation("an answer of the wrong kind")
+        try:
+            decoder = Decoder(
+                answer, strict=True, device=torch.device("cpu"), on_handle=self._handle
+            )
+            value = _typed(mode, decoder.value(reply.value))
+        except (wire.WireError, RuntimeError, RecursionError, OverflowError) as error:
+            raise self._violation(str(error)) from error
+        return self.tamper(value, inputs) if self.tamper else value
+
+    def _exchange(
+        self, request: wire.Request, payload: bytes, seconds: float
+    ) -> tuple[wire.Reply, bytes]:
+        if self.lost is not None:
+            raise self.lost
+        try:
+            frame = wire.Frame(wire.encode_message(request), payload)
+            answer = self._transport.exchange(frame, seconds)
+            reply = wire.decode_reply(answer.header)
+        except wire.WireError as error:
+            raise self._violation(str(error)) from error
+        except SessionLost as lost:
+            self.lost = lost
+            raise
+        if isinstance(reply, wire.Ready) or reply.id != request.id:
+            raise self._violation("an answer to another question")
+        return reply, answer.payload
+
+    def _violation(self, reason: str) -> SessionLost:
+        message = f"The hand-in's process broke the protocol: {reason}."
+        self.lost = SessionLost("violation", message)
+        return self.lost
+
+    def _handle(self, node: wire.HandleNode) -> Remote:
+        if not isinstance(node.root, int) or node.path:
+            raise wire.WireError("a handle to something that is not its own")
+        remote = self.remote(node.root, node.type_name)
+        weakref.finalize(remote, self._released.append, node.root)
+        return remote
+
+
+def _typed(mode: wire.Mode, value: Any) -> Any:
+    """Return the result of a mode as its own type, with every field checked: it came from a stranger."""
+    if mode in ("call", "meta"):
+        return value
+    if not isinstance(value, Record):
+        raise wire.WireError(f"an answer to {mode} that is not one")
+    match mode, value.fields:
+        case "vjp", {"output": output, "grads": tuple(grads), "params": dict(params), "second": more}:
+            if _all_gradients((*grads, *params.values())) and all(
+                isinstance(name, str) for name in params
+            ):
+                if more is None or (isinstance(more, tuple) and _all_gradients(more)):
+                    return Vjp(output, grads, params, more)
+        case "ops", {"output": output, "names": tuple(names)}:
+            if all(isinstance(name, str) for name in names):
+                return Ops(output, names)
+        case "mutated", {"output": output, "args": tuple(args), "kwargs": dict(kwargs)}:
+            return Mutated(output, args, kwargs)
+        case "shares", {"output_after": output, "input_after": source}:
+            return Shares(output, source)
+    raise wire.WireError(f"an answer to {mode} that is not one")
+
+
+def _all_gradients(values: tuple[Any, ...]) -> bool:
+    return all(value is None or isinstance(value, torch.Tensor) for value in values)
+
+
+def _new_id() -> int:
+    return secrets.randbits(62)
+
+
+def _as_handle(value: object) -> wire.Node:
+    if isinstance(value, Remote):
+        target = value._target
+        return wire.HandleNode(target.root, target.path, value._type_name)
+    if value is STOPPED or isinstance(value, (Record, Foreign)):
+        raise TypeError(f"a {type(value).__name__} cannot be sent as an argument")
+    raise TypeError(f"a {type(value).__name__} is not plain data and cannot be sent")
+
+
+class Remote:
+    """Something in the worker. Lazy: nothing crosses the wire until it is called or fetched."""
+
+    def __init__(
+        self,
+        session: Session,
+        target: wire.Target,
+        type_name: str,
+        owner: Remote | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self._session = session
+        self._target = target
+        self._type_name = type_name
+        # Keeps the handle alive: the worker forgets an object when its remote is collected here.
+        self._owner = owner
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Remote:
+        """Return the attribute, lazily."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.attr(name)
+
+    def __getitem__(self, index: int | str) -> Remote:
+        """Return the item at an index, lazily."""
+        return self._step(index if isinstance(index, int) else str(index))
+
+    def attr(self, name: str) -> Remote:
+        """Return the attribute `name`, lazily, also where the name is one of this class's own."""
+        return self._step(name)
+
+    def get(self) -> Any:
+        """Fetch the value."""
+        return self._session.get(self._target)
+
+    @property
+    def rig(self) -> Remote:
+        """The rig on this side."""
+        return self._session.remote("rig")
+
+    def seed(self, value: int) -> None:
+        """Seed torch and random on this side."""
+        self._session.seed(value)
+
+    def within(self, seconds: float, grace: float = STOP_GRACE) -> Remote:
+        """Return the same callable with its own deadline: interrupted after seconds + grace."""
+        return Remote(self._session, self._target, self._type_name, self, seconds + grace)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it; tensors and plain data go and come by value."""
+        return self._call("call", args, kwargs, {})
+
+    def vjp(self, *args: Any, cotangent: Any, second: Any = None, **kwargs: Any) -> Any:
+        """Call it and run backward there; see grader.worker.calls.vjp."""
+        return self._call("vjp", args, kwargs, {"cotangent": cotangent, "second": second})
+
+    def ops(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it and list the aten operators that were dispatched."""
+        return self._call("ops", args, kwargs, {})
+
+    def meta(self, *args: Any, **kwargs: Any) -> Any:
+        """Repeat the call on the meta device."""
+        return self._call("meta", args, kwargs, {})
+
+    def mutated(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it and return the arguments as they were afterwards."""
+        return self._call("mutated", args, kwargs, {})
+
+    def shares(
+        self, *args: Any, into_input: Any = None, into_output: Any = None, **kwargs: Any
+    ) -> Any:
+        """Call it and look through shared storage; see grader.worker.calls.shares."""
+        extra = {"into_input": into_input, "into_output": into_output}
+        return self._call("shares", args, kwargs, extra)
+
+    def _call(
+        self,
+        mode: wire.Mode,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        extra: dict[str, Any],
+    ) -> Any:
+        return self._session.call(self._target, mode, args, kwargs, extra, self._seconds)
+
+    def _step(self, step: str | int) -> Remote:
+        target = wire.Target(self._target.root, [*self._target.path, step])
+        return Remote(self._session, target, "attribute", self)
+
+    def __repr__(self) -> str:
+        return f"<remote {self._type_name}>"

@@ -1,0 +1,129 @@
+"""Wrong answers on purpose: what `verify` puts in place of a right hand-in's tensors.
+
+A spec that still passes when every tensor it received was replaced earns points for nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+
+from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.codec import Record
+
+Replace = Callable[[torch.Tensor, list[torch.Tensor]], torch.Tensor]
+
+
+class Tamper:
+    """Replaces every tensor in an answer. Called with the answer and the tensors that were sent."""
+
+    def __init__(self, replace: Replace) -> None:
+        self._replace = replace
+
+    def __call__(self, value: Any, inputs: list[torch.Tensor]) -> Any:
+        """Return `value` with its tensors replaced; structure, shapes and dtypes stay."""
+        if isinstance(value, torch.Tensor):
+            replaced = self._replace(value.detach(), inputs)
+            if value.requires_grad and self._replace is not detached:
+                replaced = replaced.detach().clone().requires_grad_(True)
+            return replaced
+        if isinstance(value, (list, tuple)):
+            return type(value)(self(item, inputs) for item in value)
+        if isinstance(value, dict):
+            return {key: self(item, inputs) for key, item in value.items()}
+        if isinstance(value, Record):
+            return Record(value.type_name, self(value.fields, inputs))
+        if isinstance(value, Vjp) and self._replace is detached:
+            none = (None,) * len(value.grads)
+            output = self(value.output, inputs)
+            return Vjp(output, none, dict.fromkeys(value.params), value.second and none)
+        if isinstance(value, (Vjp, Ops, Mutated, Shares)):
+            fields = {f.name: self(getattr(value, f.name), inputs) for f in dataclasses.fields(value)}
+            return type(value)(**fields)
+        return value
+
+
+def zeros(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """Zeros."""
+    return torch.zeros_like(value)
+
+
+def ones(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """Ones."""
+    return torch.ones_like(value)
+
+
+def constant(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """The mean of the right values, everywhere."""
+    if not value.numel():
+        return value.clone()
+    mean = value.to(torch.complex128 if value.is_complex() else torch.float64).mean()
+    return torch.zeros_like(value) + mean.to(value.dtype)
+
+
+def the_input(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """The first tensor that was sent with this shape, else zeros."""
+    for sent in inputs:
+        if sent.shape == value.shape:
+            return sent.detach().clone().to(value.dtype)
+    return torch.zeros_like(value)
+
+
+def random(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """Random values of the right shape and dtype."""
+    if value.dtype.is_floating_point or value.dtype.is_complex:
+        return torch.randn(value.shape, dtype=torch.float64).to(value.dtype)
+    return torch.randint(0, 2, value.shape).to(value.dtype)
+
+
+class Replayed:
+    """The previous answer of the same shape and dtype, else zeros."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[torch.Size, torch.dtype], torch.Tensor] = {}
+
+    def __call__(self, value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+        """Return what the previous answer with this shape and dtype was."""
+        key = value.shape, value.dtype
+        previous = self._last.get(key)
+        self._last[key] = value.clone()
+        return torch.zeros_like(value) if previous is None else previous.clone()
+
+
+def detached(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """The right values, cut from the graph."""
+    return value.detach()
+
+
+_LOWER: Final = {
+    torch.float64: torch.float32,
+    torch.complex128: torch.complex64,
+    torch.float32: torch.bfloat16,
+}
+
+
+def lower_precision(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """The right values, rounded to the next lower precision on the way."""
+    lower = _LOWER.get(value.dtype)
+    return value.to(lower).to(value.dtype) if lower else value.clone()
+
+
+_MAKERS: Final[dict[str, Callable[[], Replace]]] = {
+    "zeros": lambda: zeros,
+    "ones": lambda: ones,
+    "constant": lambda: constant,
+    "the_input": lambda: the_input,
+    "random": lambda: random,
+    "replayed": Replayed,
+    "detached": lambda: detached,
+    "lower_precision": lambda: lower_precision,
+}
+NAMES: Final = tuple(_MAKERS)
+
+
+def make(name: str) -> Tamper:
+    """Return a fresh tampering by name."""
+    return Tamper(_MAKERS[name]())

@@ -1,0 +1,83 @@
+"""What passes between supervisor and judge: one request, then events as lines of JSON."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from grader.challenge import Limits
+from leaderboard.score import Outcome, Status
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One pass over the specs.
+
+    `seed` in hexadecimal. `tamper` replaces what the worker returns, to prove that the specs notice.
+    `train_seconds` replaces the challenge's own training time.
+    """
+
+    seed: str
+    tamper: str | None = None
+    train_seconds: float | None = None
+
+
+class JudgeRequest(msgspec.Struct, frozen=True):
+    """What the judge is started for. Written to a private file that the judge deletes at once."""
+
+    challenge: str
+    device: str
+    limits: Limits
+    runs: list[Run]
+
+
+class SpecVerdict(msgspec.Struct, frozen=True):
+    """What the judge's own report says about one spec."""
+
+    name: str
+    outcome: Outcome
+    message: str
+    seconds: float
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The challenge's metric, from a spec."""
+
+    value: float
+    stderr: float | None
+
+
+class Progress(msgspec.Struct, tag="progress", frozen=True):
+    """A spec has begun; `budget` is set while the hand-in trains."""
+
+    spec: str
+    number: int
+    total: int
+    budget: float | None = None
+
+
+class Verdict(msgspec.Struct, tag="verdict", frozen=True):
+    """The end of one run. `message` says why the status is not `graded`."""
+
+    status: Status
+    message: str
+    specs: list[SpecVerdict]
+    metric: Measured | None
+    torch: str
+    device_name: str
+
+
+Event: TypeAlias = Progress | Verdict
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the event as one line of JSON."""
+    return msgspec.json.encode(event) + b"\n"
+
+
+def decode_event(line: bytes) -> Event:
+    """Return the event in a line; raises msgspec.DecodeError."""
+    return _events.decode(line)
+
+
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

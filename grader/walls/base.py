@@ -1,0 +1,164 @@
+"""The protocol of a wall, and what every wall starts: the worker's process, metered and killable."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import msgspec
+import psutil
+
+from grader.challenge import Limits
+from leaderboard.score import Walls
+
+LEVELS: Final[dict[str, int]] = {"none": 0, "weak": 1, "medium": 2, "strong": 3}
+
+Pipe = IO[bytes] | int
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One worker to start.
+
+    `worker` is a folder with copies of the worker's modules, `hand_in` the folder with `submission.py`,
+    `scratch` an empty folder that the hand-in may write to, where the wall has no private one.
+    """
+
+    worker: Path
+    hand_in: Path
+    rig: Path | None
+    scratch: Path
+    limits: Limits
+    cuda: bool = False
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a process tree has used: CPU seconds, MiB now, processes now."""
+
+    cpu_s: float
+    memory_mb: float
+    processes: int
+
+
+class Wall(Protocol):
+    """Starts a worker so that it can reach less than the person who started it."""
+
+    name: str
+    level: Walls
+
+    def missing(self) -> str | None:
+        """Return None if the wall stands on this machine, else why not. Really starts it."""
+        ...
+
+    def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
+        """Start the worker of `job`; the three streams become its descriptors 0, 1 and 2."""
+        ...
+
+
+class Running:
+    """A started worker and everything that it started."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._root = psutil.Process(process.pid)
+        self._cpu: dict[tuple[int, float], float] = {}
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the worker runs."""
+        return self.process.poll()
+
+    def usage(self) -> Usage:
+        """Measure the tree now. CPU seconds of processes that have ended stay counted."""
+        private, shared, count = 0, 0, 0
+        for process in self._tree():
+            with contextlib.suppress(psutil.Error), process.oneshot():
+                times, memory = process.cpu_times(), process.memory_info()
+                self._cpu[process.pid, process.create_time()] = times.user + times.system
+                # Pages that processes share are counted once, as the largest share of any.
+                part = getattr(memory, "shared", 0)
+                private, shared = private + memory.rss - part, max(shared, part)
+                count += 1
+        return Usage(sum(self._cpu.values()), (private + shared) / 2**20, count)
+
+    def kill(self) -> None:
+        """End the whole tree and reap it."""
+        for _ in range(20):
+            members = self._tree()
+            for process in members:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            if self.process.poll() is not None and not any(map(_alive, members)):
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+        self.process.wait()
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def environment(limits: Limits, home: str) -> dict[str, str]:
+    """Return the worker's whole environment: nothing of the caller's is inherited."""
+    threads = str(limits.threads)
+    fixed = {
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        # cuBLAS is deterministic only with a fixed workspace (its documentation, "Reproducibility").
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    }
+    if sys.platform == "win32":
+        # Without SYSTEMROOT Python cannot start there.
+        fixed["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", r"C:\Windows")
+    return fixed
+
+
+def settings(
+    limits: Limits, submission: Path, rig: Path | None, site: list[Path]
+) -> str:
+    """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits."""
+    values: dict[str, Any] = {
+        "submission": str(submission),
+        "rig": str(rig) if rig else None,
+        "site": [str(path) for path in site],
+        "limits": msgspec.to_builtins(limits),
+    }
+    return json.dumps(values)
+
+
+def site_folders() -> list[Path]:
+    """Return the folders from which this Python imports installed packages."""
+    paths = sysconfig.get_paths()
+    folders = [Path(paths["purelib"]), Path(paths["platlib"])]
+    folders += [Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def describe_exit(code: int) -> str:
+    """Return an exit code in words: "exit code 3", "signal SIGSEGV"."""
+    number = -code if code < 0 else code - 128
+    with contextlib.suppress(ValueError):
+        if code < 0 or code > 128:
+            return f"signal {signal.Signals(number).name}"
+    return f"exit code {code}"

@@ -1,0 +1,54 @@
+"""The weak wall: a plain process of the same user. Specs and values are still never in it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import subprocess
+import sys
+
+from grader.walls.base import Job, Pipe, Running, environment, settings, site_folders
+from leaderboard.score import Walls
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class PlainProcess:
+    """No walls to speak of: own session and descriptors, a fixed environment, process limits."""
+
+    name = "plain process"
+    level: Walls = "weak"
+
+    def missing(self) -> str | None:
+        """Return None: a process can be started everywhere."""
+        return None
+
+    def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
+        """Start the worker in a session of its own, in its scratch folder."""
+        _adopt_orphans()
+        told = settings(job.limits, job.hand_in / "submission.py", job.rig, site_folders())
+        command = [sys.executable, "-s", "-S", "-P", "-B", str(job.worker / "boot.py"), told]
+        process = subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=job.scratch,
+            env=environment(job.limits, str(job.scratch)),
+            start_new_session=True,
+        )
+        return PlainRunning(process)
+
+
+class PlainRunning(Running):
+    """The tree of a plain process. Orphans are adopted by the supervisor, so they are found as well."""
+
+    def _tree(self) -> list:  # type: ignore[type-arg]
+        return super()._tree()
+
+
+def _adopt_orphans() -> None:
+    """On Linux, become the parent of orphaned grandchildren, so that a double fork cannot hide."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

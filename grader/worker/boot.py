@@ -1,0 +1,76 @@
+"""First code of the worker process: private descriptors, limits, import path; then it serves.
+
+Started as a script inside the walls: ``python -I -S -B boot.py <settings as JSON>``. The channel to
+the judge is what the process was started with as standard input and output. Both are moved to
+private descriptors before any code of the hand-in runs; from then on standard input is empty and
+standard output goes where standard error goes.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Set up the process and serve until the judge closes the channel."""
+    settings = json.loads(sys.argv[1])
+    sys.argv[:] = ["submission.py"]
+    reader, writer = _private_channel()
+    _limit(settings["limits"])
+    hand_in = Path(settings["submission"])
+    # Last, so that a helper module of the hand-in cannot shadow torch or the standard library.
+    sys.path.extend([*settings["site"], str(hand_in.parent)])
+    _package(Path(__file__).parent)
+    from kit_worker import process
+
+    rig = settings["rig"]
+    process.serve(reader, writer, hand_in, Path(rig) if rig else None)
+
+
+def _private_channel() -> tuple[int, int]:
+    reader, writer = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+    os.dup2(2, 1)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    # Line by line: prints that a killed hand-in made are still shown.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    return reader, writer
+
+
+def _limit(limits: dict[str, int]) -> None:
+    """Lower the process limits where the platform has them; a later raise is refused."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_FSIZE: limits["file_mb"] << 20,
+        # One second more than the watchdog allows: it gives the better message.
+        resource.RLIMIT_CPU: int(limits["cpu_s"]) + 1,
+    }
+    for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def _package(folder: Path) -> None:
+    """Import this folder as the package `kit_worker`, without an entry in sys.path."""
+    spec = importlib.util.spec_from_file_location(
+        "kit_worker", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["kit_worker"] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    main()

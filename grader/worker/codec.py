@@ -1,0 +1,369 @@
+"""Python values ⇄ wire nodes. Tensors travel as raw bytes, in both directions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, TensorSpec, deserialize, serialize
+
+from . import wire
+
+DTYPES: Final[dict[str, torch.dtype]] = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float64,
+        torch.float32,
+        torch.float16,
+        torch.bfloat16,
+        torch.complex64,
+        torch.complex128,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+    )
+}
+MAX_ELEMENTS: Final = 1 << 27
+MAX_RANK: Final = 64
+TEXT_KEPT: Final = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A dataclass instance or named tuple from the other side: its type's name and its fields."""
+
+    type_name: str
+    fields: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field by name."""
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise AttributeError(f"{self.type_name} has no field {name!r}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+    """Something from the other side that is neither plain data nor a usable object."""
+
+    type_name: str
+    note: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a tensor was before it crossed: its device, and its subclass ("" if plain)."""
+
+    device: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Abstract:
+    """Shape, dtype and device of a tensor that has no data (the result of a call on meta)."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: str
+
+
+
+class Encoder:
+    """Turns one message's values into nodes and collects the storages behind their tensors.
+
+    `keep_layout` sends whole storages, so that strides and sharing between tensors survive; without
+    it each tensor is sent contiguous. `on_object` names what is not plain data.
+    """
+
+    def __init__(self, keep_layout: bool, on_object: Callable[[object], wire.Node]) -> None:
+        self._keep_layout = keep_layout
+        self._on_object = on_object
+        self._chunks: list[tuple[torch.Tensor, int, int]] = []  # owner, address, length
+        self._known: dict[tuple[int, int], int] = {}
+
+    def node(self, value: object, depth: int = 0) -> wire.Node:
+        """Return the node for `value`."""
+        if depth > wire.MAX_DEPTH:
+            return wire.ForeignNode(type(value).__name__, "nested too deeply")
+        scalar = _scalar(value)
+        if scalar is not NotImplemented:
+            return scalar
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if isinstance(value, dict):
+            pairs = [(self.node(k, depth + 1), self.node(v, depth + 1)) for k, v in value.items()]
+            return wire.MappingNode(pairs)
+        if isinstance(value, (list, tuple)):
+            return self._sequence(value, depth)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = [field.name for field in dataclasses.fields(value)]
+            fields = [(name, self.node(getattr(value, name), depth + 1)) for name in names]
+            return wire.RecordNode(_type_name(value), fields)
+        return self._on_object(value)
+
+    def payload(self) -> bytes:
+        """Return the safetensors payload: storage number k under the name str(k)."""
+        if not self._chunks:
+            return b""
+        return serialize(
+            {
+                str(number): TensorSpec(
+                    dtype="uint8", shape=[length], data_ptr=address, data_len=length
+                )
+                for number, (_, address, length) in enumerate(self._chunks)
+            }
+        )
+
+    def _sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> wire.Node:
+        items = [self.node(item, depth + 1) for item in value]
+        names = getattr(value, "_fields", None)
+        if isinstance(names, tuple) and len(names) == len(items):
+            fields = list(zip((str(name) for name in names), items, strict=True))
+            return wire.RecordNode(_type_name(value), fields)
+        return wire.SequenceNode("list" if isinstance(value, list) else "tuple", items)
+
+    def _tensor(self, value: torch.Tensor) -> wire.Node:
+        kind = "" if type(value) in (torch.Tensor, torch.nn.Parameter) else _type_name(value)
+        with torch._C.DisableTorchFunctionSubclass():
+            if value.layout != torch.strided or value.is_quantized:
+                return wire.ForeignNode(_type_name(value), f"a tensor of layout {value.layout}")
+            name = str(value.dtype).removeprefix("torch.")
+            if name not in DTYPES:
+                return wire.ForeignNode(_type_name(value), f"a tensor of dtype {value.dtype}")
+            if value.device.type == "meta":
+                return wire.AbstractNode(list(value.shape), name, str(value.device))
+            data = value.detach().resolve_conj().resolve_neg()
+            device = str(data.device)
+            data = data.cpu() if self._keep_layout else data.cpu().contiguous()
+            return wire.TensorNode(
+                self._storage(data),
+                name,
+                list(data.shape),
+                list(data.stride()),
+                data.storage_offset() if self._keep_layout else 0,
+                bool(value.requires_grad),
+                device,
+                kind,
+            )
+
+    def _storage(self, data: torch.Tensor) -> int:
+        if self._keep_layout:
+            storage = data.untyped_storage()
+            address, length = storage.data_ptr(), storage.nbytes()
+        else:
+            address, length = data.data_ptr(), data.numel() * data.element_size()
+        if length and (address, length) in self._known:
+            return self._known[address, length]
+        number = len(self._chunks)
+        self._known[address, length] = number
+        self._chunks.append((data, address, length))
+        return number
+
+
+def _scalar(value: object) -> Any:
+    """Return the node of a value that needs no recursion, or NotImplemented."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        number = int(value)
+        if -(2**63) <= number < 2**63:
+            return number
+        digits = hex(number)
+        if len(digits) > 4096:
+            return wire.ForeignNode("int", "an integer of thousands of digits")
+        return wire.BigIntNode(digits)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str):
+        # Lone surrogates have no UTF-8 form; "replace" keeps the rest of the text.
+        return str(value)[:TEXT_KEPT].encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, bytes):
+        return wire.BytesNode(bytes(value[:TEXT_KEPT]))
+    if isinstance(value, complex):
+        return wire.ComplexNode(value.real, value.imag)
+    if isinstance(value, torch.dtype):
+        return wire.DtypeNode(str(value).removeprefix("torch."))
+    if isinstance(value, torch.device):
+        return wire.DeviceNode(str(value))
+    return NotImplemented
+
+
+def _type_name(value: object) -> str:
+    return type(value).__name__[:200]
+
+
+class Decoder:
+    """Turns one message's nodes back into values.
+
+    `strict` is for bytes from a worker: every tensor must be contiguous and fill exactly its own
+    storage, and every number in its node is checked before memory is allocated for it. Tensors are
+    placed on `device`. `on_handle` says what a handle stands for.
+    """
+
+    def __init__(
+        self,
+        payload: bytes,
+        *,
+        strict: bool,
+        device: torch.device,
+        on_handle: Callable[[wire.HandleNode], object],
+    ) -> None:
+        self._strict = strict
+        self._device = device
+        self._on_handle = on_handle
+        self._storages = _storages(payload)
+        self._placed: dict[int, torch.Tensor] = {}
+
+    def value(self, node: wire.Node) -> Any:
+        """Return the value of `node`; raises WireError for a node that no sender of ours makes."""
+        match node:
+            case wire.TensorNode():
+                return self._tensor(node)
+            case wire.SequenceNode():
+                items = [self.value(item) for item in node.items]
+                return items if node.kind == "list" else tuple(items)
+            case wire.MappingNode():
+                return self._mapping(node)
+            case wire.RecordNode():
+                fields = {name: self.value(item) for name, item in node.fields}
+                return Record(node.type_name, fields)
+            case wire.HandleNode():
+                return self._on_handle(node)
+            case wire.ForeignNode():
+                return Foreign(node.type_name, node.note)
+            case wire.AbstractNode():
+                return Abstract(tuple(node.shape), _dtype(node.dtype), node.device)
+            case wire.DtypeNode():
+                return _dtype(node.name)
+            case wire.DeviceNode():
+                return _device(node.name)
+            case wire.ComplexNode():
+                return complex(node.real, node.imag)
+            case wire.BigIntNode():
+                return _big_int(node.digits)
+            case wire.BytesNode():
+                return node.data
+        return node
+
+    def _mapping(self, node: wire.MappingNode) -> dict[Any, Any]:
+        result = {}
+        for key_node, item in node.pairs:
+            key = self.value(key_node)
+            if not isinstance(key, (str, int, float, bool, tuple, type(None))):
+                raise wire.WireError("a dict key that is not plain data")
+            try:
+                result[key] = self.value(item)
+            except TypeError as error:
+                raise wire.WireError("a dict key that cannot be hashed") from error
+        if self._strict and len(result) != len(node.pairs):
+            raise wire.WireError("a dict with a key twice")
+        return result
+
+    def _tensor(self, node: wire.TensorNode) -> torch.Tensor:
+        dtype = _dtype(node.dtype)
+        _check_layout(node, dtype, len(self._storage(node)), self._strict)
+        flat = self._place(node.storage)
+        stride = _contiguous_stride(node.shape) if self._strict else node.stride
+        tensor = torch.empty(0, dtype=dtype, device=self._device)
+        tensor.set_(flat.untyped_storage(), node.offset, node.shape, stride)
+        if dtype == torch.bool and self._strict:
+            # A byte other than 0 or 1 in a bool is undefined behaviour in torch's kernels.
+            tensor = flat.ne(0).view(node.shape)
+        if node.requires_grad and (dtype.is_floating_point or dtype.is_complex):
+            tensor.requires_grad_(True)
+        if self._strict:
+            # A plain attribute: the values stay a plain torch.Tensor.
+            setattr(tensor, "origin", Origin(node.device, node.kind))  # noqa: B010
+        return tensor
+
+    def _storage(self, node: wire.TensorNode) -> bytes:
+        try:
+            return self._storages[str(node.storage)]
+        except KeyError:
+            raise wire.WireError("a tensor without its bytes") from None
+
+    def _place(self, number: int) -> torch.Tensor:
+        if number not in self._placed:
+            data = self._storages[str(number)]
+            if data:
+                flat = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(self._device)
+            else:
+                flat = torch.empty(0, dtype=torch.uint8, device=self._device)
+            self._placed[number] = flat
+        return self._placed[number]
+
+
+def _storages(payload: bytes) -> dict[str, bytes]:
+    if not payload:
+        return {}
+    try:
+        entries = deserialize(payload)
+    except (SafetensorError, ValueError) as error:
+        raise wire.WireError("the payload is not in safetensors format") from error
+    storages = {}
+    for name, entry in entries:
+        if entry["dtype"] != "U8":
+            raise wire.WireError("a storage that is not bytes")
+        storages[name] = bytes(entry["data"])
+    return storages
+
+
+def _check_layout(
+    node: wire.TensorNode, dtype: torch.dtype, storage_bytes: int, strict: bool
+) -> None:
+    if len(node.shape) > MAX_RANK or len(node.stride) != len(node.shape):
+        raise wire.WireError("a tensor of impossible rank")
+    if min([*node.shape, *node.stride, node.offset]) < 0:
+        raise wire.WireError("a tensor of negative size")
+    if max(node.shape, default=0) > MAX_ELEMENTS:
+        raise wire.WireError(f"a dimension of more than {MAX_ELEMENTS} elements")
+    numel, extent = 1, 1
+    for size in node.shape:
+        numel *= size
+        extent *= max(size, 1)
+    if extent > MAX_ELEMENTS:
+        raise wire.WireError(f"a tensor of {extent} elements; {MAX_ELEMENTS} are allowed")
+    if strict:
+        # Strides from a stranger are not used: the bytes are read as a contiguous tensor.
+        if node.offset or storage_bytes != numel * dtype.itemsize:
+            raise wire.WireError("a tensor that does not fill its bytes")
+        return
+    pairs = zip(node.shape, node.stride, strict=True)
+    last = node.offset + sum((size - 1) * step for size, step in pairs)
+    if numel and (last + 1) * dtype.itemsize > storage_bytes:
+        raise wire.WireError("a tensor that reaches beyond its bytes")
+
+
+def _contiguous_stride(shape: list[int]) -> list[int]:
+    stride, step = [], 1
+    for size in reversed(shape):
+        stride.append(step)
+        step *= max(size, 1)
+    return stride[::-1]
+
+
+def _dtype(name: str) -> torch.dtype:
+    try:
+        return DTYPES[name]
+    except KeyError:
+        raise wire.WireError("an unknown dtype") from None
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except (RuntimeError, ValueError):
+        raise wire.WireError("an unknown device") from None
+
+
+def _big_int(digits: str) -> int:
+    try:
+        return int(digits[:4200], 16)
+    except ValueError:
+        raise wire.WireError("an integer that is not hexadecimal") from None

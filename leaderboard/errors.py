@@ -1,0 +1,63 @@
+"""What can go wrong with scores.
+
+LeaderboardError
+├── ScoreError                 one record
+│   ├── InvalidScoreError      cannot be written: it would not be read back
+│   ├── DamagedScoreError      was a score once, or claims to be one
+│   ├── ForeignScoreError      never was a score
+│   └── NewerSchemaError       written by a later version of the kit
+├── StoreError                 the folder of scores
+│   ├── StoreReadError
+│   ├── StoreWriteError
+│   ├── ScoreNotFoundError
+│   └── AmbiguousScoreError
+└── UnknownFormatError         no such table format
+"""
+
+
+class LeaderboardError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class ScoreError(LeaderboardError):
+    """One record cannot be used."""
+
+
+class InvalidScoreError(ScoreError):
+    """The record would not be read back, so it must not be written."""
+
+
+class DamagedScoreError(ScoreError):
+    """The bytes are no whole, valid score."""
+
+
+class ForeignScoreError(ScoreError):
+    """The file is not a score of this kit."""
+
+
+class NewerSchemaError(ScoreError):
+    """The record was written by a later version of the kit."""
+
+
+class StoreError(LeaderboardError):
+    """The folder of scores cannot be used."""
+
+
+class StoreReadError(StoreError):
+    """The store exists but cannot be read."""
+
+
+class StoreWriteError(StoreError):
+    """A score could not be written."""
+
+
+class ScoreNotFoundError(StoreError):
+    """No score has this id."""
+
+
+class AmbiguousScoreError(StoreError):
+    """Several scores fit the id."""
+
+
+class UnknownFormatError(LeaderboardError):
+    """No table format has this name."""

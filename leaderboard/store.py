@@ -1,0 +1,275 @@
+"""The store: an append-only folder of scores, one file per graded attempt.
+
+``<store>/<challenge>/<team>/<submitted_at>-<sha12>.json``. Nothing ever edits a file. A score is
+written under a hidden temporary name, synced, and then published under a name that nobody has;
+so a reader sees whole records only, and any number of writers may share a store.
+
+The folders are for people. What counts is in the record: a file keeps its meaning wherever under
+the store it lies.
+"""
+
+import contextlib
+import difflib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from leaderboard.errors import (
+    AmbiguousScoreError,
+    ScoreError,
+    ScoreNotFoundError,
+    StoreReadError,
+    StoreWriteError,
+)
+from leaderboard.score import Score, decode, encode, time_stamp
+from leaderboard.text import printable
+
+DEFAULT_STORE = Path(__file__).parent / "scores"
+MAX_BYTES = 32 * 1024 * 1024
+MAX_FOLDER_NAME = 120
+
+_UNSAFE_BYTE = re.compile(rb"[^A-Za-z0-9._-]")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+# What file systems without hard links answer: Linux, macOS, Android, Windows.
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+_NO_HARD_LINKS |= {errno.EACCES, errno.EINVAL}
+
+
+class Problem(Struct, frozen=True):
+    """A file under the store that does not count, and why."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.path}: {self.reason}")
+
+
+class StoredScore(Struct, frozen=True):
+    """A score and the file that holds it."""
+
+    path: Path
+    score: Score
+
+
+class Store:
+    """A folder of scores, which need not exist before the first is added."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def add(self, score: Score) -> Path:
+        """Write a score durably and return its file.
+
+        Adding the same score again writes nothing. A different score of the same name gets a
+        number: ``...-2.json``. Raises `InvalidScoreError` or `StoreWriteError`.
+        """
+        data = encode(score)
+        folder = self.path / challenge_folder(score) / folder_name(score.team)
+        stem = f"{time_stamp(score.submitted_at)}-{score.submission.sha256[:12]}"
+        try:
+            _make_folder(folder)
+            return _publish(data, folder, stem)
+        except OSError as error:
+            raise StoreWriteError(
+                f"Cannot write a score to {folder}: {error.strerror or error}. "
+                "Free some space, mend the permissions, or name another folder with --store."
+            ) from error
+
+    def read(self) -> tuple[list[Score], list[Problem]]:
+        """Every score, and every file that is none; both in the order of their paths.
+
+        Hidden files, such as those of a writer at work, are passed over. A store that does not
+        exist is empty.
+        """
+        stored, problems = self.read_stored()
+        return [entry.score for entry in stored], problems
+
+    def read_stored(self) -> tuple[list[StoredScore], list[Problem]]:
+        """As `read`, with the file of each score."""
+        stored: list[StoredScore] = []
+        files, problems = self._list()
+        for path in files:
+            try:
+                stored.append(StoredScore(path, _read_score(path)))
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except (ScoreError, OSError) as error:
+                problems.append(Problem(path, str(error)))
+        return stored, sorted(problems, key=lambda problem: problem.path)
+
+    def find(self, key: str) -> Score:
+        """The score whose id begins with `key`, or whose file is `key`.
+
+        Of a hand-in that was graded more than once, the latest grade. Raises
+        `ScoreNotFoundError` with near matches, or `AmbiguousScoreError` with the candidates.
+        """
+        stored, _ = self.read_stored()
+        matches = [entry for entry in stored if key and entry.score.id.startswith(key)]
+        exact = [entry for entry in matches if entry.score.id == key]
+        matches = exact or matches or [entry for entry in stored if self._is_file(entry, key)]
+        if not matches:
+            raise ScoreNotFoundError(self._not_found(key, stored))
+        if len({(entry.score.id, entry.score.team) for entry in matches}) > 1:
+            raise AmbiguousScoreError(_ambiguous(key, matches))
+        return max(matches, key=lambda entry: (entry.score.graded_at, entry.path)).score
+
+    def _list(self) -> tuple[list[Path], list[Problem]]:
+        """The visible files in order, and the folders that cannot be listed."""
+        errors: list[OSError] = []
+        files: list[Path] = []
+        for folder, subfolders, names in os.walk(self.path, onerror=errors.append):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            files += [Path(folder, name) for name in names if not name.startswith(".")]
+        problems = [
+            Problem(Path(error.filename), error.strerror or str(error))
+            for error in errors
+            if not isinstance(error, FileNotFoundError)
+        ]
+        if any(problem.path == self.path for problem in problems):
+            raise StoreReadError(
+                f"Cannot read {self.path}: {problems[0].reason}. Name a folder with --store."
+            )
+        return sorted(files), problems
+
+    def _is_file(self, entry: StoredScore, key: str) -> bool:
+        return key in (str(entry.path), entry.path.relative_to(self.path).as_posix())
+
+    def _not_found(self, key: str, stored: list[StoredScore]) -> str:
+        near = difflib.get_close_matches(key, {entry.score.id for entry in stored}, n=3)
+        text = f"No score in {self.path} has an id that begins with {key!r}."
+        return printable(f"{text} Did you mean {', '.join(near)}?" if near else text)
+
+
+def challenge_folder(score: Score) -> str:
+    """The name of a challenge's folder, such as ``04_causal_attention``."""
+    return folder_name(f"{score.challenge.id}_{score.challenge.slug}")
+
+
+def folder_name(name: str) -> str:
+    """A name for `name` that is a harmless folder on every system.
+
+    Letters, digits and ``._-`` stay; other bytes of its UTF-8 become ``%XX``, and so does whatever
+    would make a hidden, reserved or special name. Long names are cut and end in a hash.
+    """
+    raw = name.encode("utf-8", "surrogatepass")
+    safe = _UNSAFE_BYTE.sub(lambda match: b"%%%02X" % match[0][0], raw).decode("ascii")
+    if safe.startswith(".") or _RESERVED.fullmatch(safe):
+        safe = f"%{ord(safe[0]):02X}{safe[1:]}"
+    if safe.endswith("."):  # Windows drops it
+        safe = f"{safe[:-1]}%2E"
+    if len(safe) > MAX_FOLDER_NAME:
+        digest = hashlib.sha256(raw).hexdigest()[:16]
+        safe = f"{safe[: MAX_FOLDER_NAME - 17]}-{digest}"
+    return safe or "%"
+
+
+def _make_folder(folder: Path) -> None:
+    """Create a folder and make its name durable, as far up as it was missing."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _publish(data: bytes, folder: Path, stem: str) -> Path:
+    temporary = folder / f".{stem}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
+    target = folder / f"{stem}.json"
+    number = 1
+    try:
+        _write_synced(temporary, data)
+        while not _claim(temporary, target):
+            if _holds(target, data):
+                return target
+            number += 1
+            target = folder / f"{stem}-{number}.json"
+        _sync_folder(folder)
+        return target
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _claim(temporary: Path, target: Path) -> bool:
+    """Give the file its name unless the name is taken; False if it is. Never overwrites."""
+    link: Callable[[Path, Path], None] | None = getattr(os, "link", None)
+    if link is None:
+        return _claim_by_rename(temporary, target)
+    try:
+        link(temporary, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        return _claim_by_rename(temporary, target)
+    return True
+
+
+def _claim_by_rename(temporary: Path, target: Path) -> bool:
+    """As `_claim`, where the file system has no hard links.
+
+    A rename may overwrite, so whoever renames holds the name by a hidden file first. One that a
+    crash left behind costs nothing: the next writer takes the next number.
+    """
+    claim = target.with_name(f".{target.name}.claim")
+    try:
+        claim.open("xb").close()
+    except FileExistsError:
+        return False
+    try:
+        if target.exists():
+            return False
+        temporary.rename(target)
+        return True
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder and some network file systems cannot sync one.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read_score(path: Path) -> Score:
+    if path.suffix != ".json":
+        raise ScoreError("not a score: only .json files are")
+    # A pipe would never end, so look before opening.
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ScoreError("not a score: not a plain file")
+    if status.st_size > MAX_BYTES:
+        raise ScoreError(f"not a score: larger than {MAX_BYTES // 2**20} MiB")
+    return decode(path.read_bytes())
+
+
+def _ambiguous(key: str, matches: Iterable[StoredScore]) -> str:
+    lines = sorted(f"  {entry.score.id}  {printable(str(entry.path))}" for entry in matches)
+    text = f"Several scores fit {printable(repr(key))}: give a longer id or the file."
+    return "\n".join([text, *lines])
