@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import torch
 
+from grader.tamper_names import NAMES
 from grader.worker.calls import Mutated, Ops, Shares, Vjp
 from grader.worker.codec import Record
 
@@ -111,7 +112,7 @@ def lower_precision(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Te
     return value.to(lower).to(value.dtype) if lower else value.clone()
 
 
-_MAKERS: Final[dict[str, Callable[[], Replace]]] = {
+_REPLACE: Final[dict[str, Callable[[], Replace]]] = {
     "zeros": lambda: zeros,
     "ones": lambda: ones,
     "constant": lambda: constant,
@@ -121,9 +122,9 @@ _MAKERS: Final[dict[str, Callable[[], Replace]]] = {
     "detached": lambda: detached,
     "lower_precision": lambda: lower_precision,
 }
-NAMES: Final = tuple(_MAKERS)
+assert tuple(_REPLACE) == NAMES
 
 
 def make(name: str) -> Tamper:
     """Return a fresh tampering by name."""
-    return Tamper(_MAKERS[name]())
+    return Tamper(_REPLACE[name]())

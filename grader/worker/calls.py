@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .quick import skip_compiler_import
+
 
 @dataclasses.dataclass(frozen=True)
 class Vjp:
@@ -177,6 +179,9 @@ def ops(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 def on_meta(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Repeat the call with every tensor, module and device moved to the meta device."""
+    import torch._refs  # what the meta device computes shapes with; 0.4 s, so only here
+
+    skip_compiler_import(torch._refs)
     owner = getattr(function, "__self__", None)
     if isinstance(owner, nn.Module):
         function = getattr(_to_meta(owner), function.__name__)

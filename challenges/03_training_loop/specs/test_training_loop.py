@@ -288,7 +288,7 @@ def test_best_weights_come_back_after_early_stopping(check):
     check.weights(
         [4, 4],
         hint="Restore the best weights on every way out of the loop.",
-        difficulty=(20.0, 5.0, 30.0),
+        difficulty=(20.0, 5.0, 30.0, 40.0, 50.0),
         epochs=6,
         patience=2,
     )

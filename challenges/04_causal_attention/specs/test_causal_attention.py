@@ -54,10 +54,10 @@ def add_to_scores(weights, x, bonus):
     w_q[0, 0], w_k[0, 1] = math.sqrt(x.size(-1)), 1.0
 
 
-def last_position(y, x, expect):
-    """Check y against the shape of x and return its last position; earlier rows may hold NaN."""
+def positions(y, x, expect, start):
+    """Check y against the shape of x and return y[:, start:]; what comes before may be NaN."""
     expect.tensor(y, shape=tuple(x.shape), dtype=x.dtype, finite=False)
-    return y[:, -1]
+    return y[:, start:]
 
 
 def build(side, weights, num_heads, dropout=0.0, dtype=DOUBLE):
@@ -98,8 +98,11 @@ def test_only_qkv_and_proj_have_parameters(submission, rng, expect):
 def test_weights_sum_to_one(submission, reference, rng, expect):
     """If all tokens are the same, every output is proj(v): the weights of a position sum to 1."""
     weights, x = random_weights(rng, 6), normal(rng, 2, 1, 6).repeat(1, 7, 1).requires_grad_()
+    # Without position 0, where a mask that also hides the diagonal leaves nothing to sum.
+    actual = positions(build(submission, weights, 1)(x), x, expect, start=1)
+    expected = positions(build(reference, weights, 1)(x), x, expect, start=1)
     hint = "Softmax runs over the keys, the last dim of the scores, after the mask was applied."
-    expect(build(submission, weights, 1)(x), build(reference, weights, 1)(x), hint=hint)
+    expect(actual, expected, hint=hint)
 
 
 @pytest.mark.points(8)
@@ -114,8 +117,8 @@ def test_equal_scores_average_the_visible_values(submission, reference, rng, exp
 def test_query_looks_and_key_is_looked_at(submission, reference, rng, expect):
     """The query belongs to the position that looks, the key to the one that is looked at."""
     weights, x = random_weights(rng, 4), tokens(rng, 2, 7, 4)  # heads of width 1 need no scale
-    actual = last_position(build(submission, weights, 4)(x), x, expect)
-    expected = last_position(build(reference, weights, 4)(x), x, expect)
+    actual = positions(build(submission, weights, 4)(x), x, expect, start=-1)
+    expected = positions(build(reference, weights, 4)(x), x, expect, start=-1)
     hint = "qkv(x) holds q, then k, then v. Rows of the scores are queries, columns are keys."
     expect(actual, expected, hint=hint)
 
@@ -124,8 +127,8 @@ def test_query_looks_and_key_is_looked_at(submission, reference, rng, expect):
 def test_scores_are_scaled(submission, reference, rng, expect):
     """The last position weighs all values by softmax(q k^T / sqrt(D)), here with one head."""
     weights, x = random_weights(rng, 5), tokens(rng, 2, 7, 5)
-    actual = last_position(build(submission, weights, 1)(x), x, expect)
-    expected = last_position(build(reference, weights, 1)(x), x, expect)
+    actual = positions(build(submission, weights, 1)(x), x, expect, start=-1)
+    expected = positions(build(reference, weights, 1)(x), x, expect, start=-1)
     hint = "Nothing is hidden from the last position: check the scale and the dim of the softmax."
     expect(actual, expected, hint=hint)
 
@@ -135,8 +138,8 @@ def test_heads_are_contiguous_and_separate(submission, reference, rng, expect):
     """Head h attends with features h*D .. (h+1)*D - 1 of q, k and v and writes the same ones."""
     weights, x = random_weights(rng, 12), tokens(rng, 2, 7, 12)
     weights["proj.weight"], weights["proj.bias"] = torch.eye(12, dtype=DOUBLE), torch.zeros(12)
-    actual = last_position(build(submission, weights, 3)(x), x, expect)
-    expected = last_position(build(reference, weights, 3)(x), x, expect)
+    actual = positions(build(submission, weights, 3)(x), x, expect, start=-1)
+    expected = positions(build(reference, weights, 3)(x), x, expect, start=-1)
     hint = "Split C into (H, D), not (D, H), and move H before T. D, not C, goes into the scale."
     expect(actual, expected, hint=hint)
 
@@ -280,29 +283,36 @@ def attention_weights(y, weights, x):
     return context @ values.mT
 
 
+def check_dropped(kept, p, expect):
+    """Check which weights were kept: (12 maps, T, T) booleans, False above the diagonal."""
+    visible = torch.ones(kept.shape[1:], dtype=torch.bool).tril()
+    dropped = 1 - kept[:, visible].double().mean().item()
+    six_sigma = 6 * math.sqrt(p * (1 - p) / (12 * int(visible.sum())))
+    expect.that(abs(dropped - p) < six_sigma, f"Not {p} of the attention weights are dropped.")
+    hint = "Each call, sample and head needs a dropout mask of its own."
+    expect.that(kept.flatten(1).unique(dim=0).size(0) == 12, hint)
+    for line in (kept[:, -1, :], kept[:, :, 0]):  # the row and the column without hidden weights
+        mixed = line.any(dim=1) & ~line.all(dim=1)
+        expect.that(bool(mixed.any()), "Weights are dropped one by one, not by rows or columns.")
+
+
 @pytest.mark.points(6)
 def test_dropout_drops_attention_weights_in_train_mode(submission, reference, rng, expect):
     """In train mode, single attention weights are dropped at the given rate, the rest scaled up."""
-    weights, x = dropout_case(rng, 24)
-    visible = torch.ones(24, 24, dtype=torch.bool).tril()
+    weights, x = dropout_case(rng, seq_len=24)
     undropped = attention_weights(build(reference, weights, 2)(x), weights, x)
     submission.seed(int(torch.randint(2**31, (), generator=rng)))
-    for rate in (None, 0.4):
-        p = 0.1 if rate is None else rate  # the default
+    for rate, p in [(None, 0.1), (0.4, 0.4)]:  # the default and another one
         attn = build(submission, weights, 2, dropout=rate)
         attn.train()
         calls = [attn(x), attn(x)]
         for y in calls:
             expect.tensor(y, shape=tuple(x.shape), dtype=DOUBLE)
         actual = torch.stack([attention_weights(y, weights, x) for y in calls])
-        kept = (actual > undropped / 2) & visible
+        kept = (actual > undropped / 2).tril()
         hint = "Drop after the softmax and before the product with v, with nn.Dropout(dropout)."
         expect(actual, torch.where(kept, undropped / (1 - p), 0.0), hint=hint)
-        dropped = 1 - kept[..., visible].double().mean().item()
-        six_sigma = 6 * math.sqrt(p * (1 - p) / (12 * 300))  # of 12 maps with 300 visible weights
-        expect.that(abs(dropped - p) < six_sigma, f"Not {p} of the attention weights are dropped.")
-        distinct = kept.reshape(12, -1).unique(dim=0).shape[0]
-        expect.that(distinct == 12, "Each call, sample and head needs a dropout mask of its own.")
+        check_dropped(kept.flatten(0, 2), p, expect)
 
 
 @pytest.mark.points(3)
@@ -341,6 +351,10 @@ def test_bad_num_heads(submission, expect):
 @pytest.mark.needs("test_matches_reference")
 def test_runs_on_any_device(submission, reference, rng, expect):
     """Everything that forward creates is on the device of x (tried on the meta device)."""
-    weights, x = random_weights(rng, 8), normal(rng, 2, 2049, 8)
+    weights = random_weights(rng, 8)
+    attn, attn_reference = build(submission, weights, 2), build(reference, weights, 2)
     hint = "Pass device=x.device when you create a tensor in forward."
-    expect(build(submission, weights, 2).meta(x), build(reference, weights, 2).meta(x), hint=hint)
+    for seq_len in (7, 2049):
+        x = normal(rng, 2, seq_len, 8)
+        attn(x[:, :7])  # a mask kept from here would stay behind when the module moves
+        expect(attn.meta(x), attn_reference.meta(x), hint=hint)

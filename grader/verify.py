@@ -1,0 +1,225 @@
+"""The tests of the tests: every claim that a challenge makes about its specs, tried."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from grader import tamper_names
+from grader.advice import first_line
+from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
+from grader.errors import HandInError
+from grader.grading import Attempt, grade_runs
+from grader.submission import Submission, read, with_helper
+from grader.verdict import Run
+from leaderboard.score import Score
+
+_HEADER = re.compile(r"^# (caught-by|advice|status): *(.*\S)", re.MULTILINE)
+FIRST_SEED = 1
+
+
+class WrongSolution(msgspec.Struct, frozen=True):
+    """A file that is wrong on purpose, as its header describes it."""
+
+    path: Path
+    title: str
+    caught_by: tuple[str, ...]
+    advice: str
+    status: str
+
+
+class Caught(msgspec.Struct, frozen=True):
+    """What became of a wrong solution: per seed its score and the specs that it failed."""
+
+    wrong: WrongSolution
+    scores: tuple[int, ...]
+    failed: tuple[tuple[str, ...], ...]
+    messages: dict[str, str]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything that verify found out about one challenge; `problems` is empty if all is well."""
+
+    challenge: Challenge
+    seeds: int
+    solution: tuple[int, ...]
+    starter: tuple[int, ...]
+    tampered: dict[str, tuple[int, ...]]
+    second: dict[str, tuple[int, ...]]
+    caught: tuple[Caught, ...]
+    problems: tuple[str, ...]
+
+    def known_mistakes(self) -> list[KnownMistake]:
+        """Return the table from which advice is given."""
+        return [
+            KnownMistake(row.wrong.path.stem, row.wrong.advice, row.messages)
+            for row in self.caught
+            if row.messages
+        ]
+
+    def catches(self, spec: str) -> int:
+        """Return how many wrong solutions fail this spec on the first seed."""
+        return sum(spec in row.failed[0] for row in self.caught)
+
+
+OnDone = Callable[[str], None]
+
+
+def verify(challenge: Challenge, seeds: int = 1, on_done: OnDone | None = None) -> Report:
+    """Grade solution, starter, tampered answers, second and wrong solutions; report what fails."""
+    verifier = _Verifier(challenge, seeds, on_done or (lambda name: None))
+    return verifier.run()
+
+
+class _Verifier:
+    def __init__(self, challenge: Challenge, seeds: int, on_done: OnDone) -> None:
+        self._challenge = challenge
+        self._seeds = [f"{FIRST_SEED + number:x}" for number in range(seeds)]
+        self._on_done = on_done
+        self._problems: list[str] = []
+        # As many pairs side by side as there are cores for their threads.
+        self._jobs = max(1, (os.cpu_count() or 1) // challenge.limits.threads)
+
+    def run(self) -> Report:
+        """Grade everything and look at every claim."""
+        challenge = self._challenge
+        wrong = [self._read_wrong(path) for path in challenge.wrong]
+        with ThreadPoolExecutor(self._jobs) as pool:
+            solution = pool.submit(self._plain, "solution", self._read(challenge.solution))
+            starter = pool.submit(self._plain, "starter", self._read(challenge.starter))
+            tampered = {name: pool.submit(self._tampered, name) for name in self._tampers()}
+            second = {
+                path.stem: pool.submit(self._plain, f"second/{path.stem}", self._read(path))
+                for path in second_solutions(challenge)
+            }
+            caught = [pool.submit(self._wrong, item) for item in wrong]
+        report = Report(
+            challenge,
+            len(self._seeds),
+            self._expect("solution", solution.result(), MAX_SCORE),
+            self._expect("starter", starter.result(), 0),
+            {
+                name: self._expect(f"solution with {name} answers", job.result(), 0)
+                for name, job in tampered.items()
+            },
+            {
+                name: self._expect(f"second solution {name}", job.result(), MAX_SCORE)
+                for name, job in second.items()
+            },
+            tuple(self._check_wrong(item, job.result()) for item, job in zip(wrong, caught, strict=True)),
+            (),
+        )
+        self._check_specs(report)
+        return msgspec.structs.replace(report, problems=tuple(self._problems))
+
+    def _tampers(self) -> list[str]:
+        exempt = self._challenge.verify.exempt
+        for name in exempt:
+            if name not in tamper_names.NAMES:
+                self._problems.append(f"[verify.exempt] names an unknown tampering: {name}")
+        return [name for name in tamper_names.NAMES if name not in exempt]
+
+    def _read(self, path: Path) -> Submission:
+        return read(str(path), path.name)
+
+    def _read_wrong(self, path: Path) -> WrongSolution:
+        text = path.read_text("utf-8")
+        fields: dict[str, list[str]] = {"caught-by": [], "advice": [], "status": []}
+        for name, value in _HEADER.findall(text):
+            fields[name].append(value)
+        title = text.lstrip().removeprefix('"""').partition("\n")[0].removesuffix('"""')
+        wrong = WrongSolution(
+            path,
+            title,
+            tuple(fields["caught-by"]),
+            " ".join(fields["advice"]),
+            (fields["status"] or ["graded"])[0],
+        )
+        known = {spec.name for spec in self._challenge.specs}
+        if not wrong.advice or not set(wrong.caught_by) <= known:
+            self._problems.append(f"wrong/{path.name}: needs advice, and caught-by with known specs")
+        if wrong.status == "graded" and not wrong.caught_by:
+            self._problems.append(f"wrong/{path.name}: says neither caught-by nor status")
+        return wrong
+
+    def _plain(self, name: str, submission: Submission) -> list[Score]:
+        return self._grade(name, submission, [Run(seed) for seed in self._seeds])
+
+    def _tampered(self, name: str) -> list[Score]:
+        seconds = self._challenge.verify.train_seconds
+        runs = [Run(seed, name, seconds) for seed in self._seeds]
+        return self._grade(f"tampered/{name}", self._read(self._challenge.solution), runs)
+
+    def _wrong(self, wrong: WrongSolution) -> list[Score]:
+        try:
+            submission = with_helper(wrong.path, self._challenge.solution)
+        except HandInError as error:
+            self._problems.append(f"wrong/{wrong.path.name}: {error}")
+            return []
+        return self._grade(
+            f"wrong/{wrong.path.stem}", submission, [Run(seed) for seed in self._seeds]
+        )
+
+    def _grade(self, name: str, submission: Submission, runs: list[Run]) -> list[Score]:
+        # The wall clock is per pair of processes, and one pair makes all runs here.
+        limits = self._challenge.limits
+        limits = msgspec.structs.replace(
+            limits, wall_s=limits.wall_s * len(runs), cpu_s=limits.cpu_s * len(runs)
+        )
+        attempt = Attempt(self._challenge, "verify", limits=limits)
+        scores = grade_runs(submission, attempt, runs)
+        self._on_done(name)
+        return scores
+
+    def _expect(self, name: str, scores: Sequence[Score], wanted: int) -> tuple[int, ...]:
+        for score in scores:
+            if score.status == "graded" and score.score == wanted:
+                continue
+            wrong = "failed" if wanted else "passed"
+            specs = [spec.name for spec in score.specs if spec.outcome == wrong]
+            told = "; ".join(f"{s.name}: {s.message}" for s in score.specs if s.outcome == "failed")
+            detail = f" {wrong}: {', '.join(specs)}" + (f" ({told})" if wanted else "")
+            self._problems.append(
+                f"{name} scores {score.score}, not {wanted} (seed {score.seed}, {score.status})."
+                f" {score.message}{detail}"
+            )
+        return tuple(score.score for score in scores)
+
+    def _check_wrong(self, wrong: WrongSolution, scores: Sequence[Score]) -> Caught:
+        name = f"wrong/{wrong.path.name}"
+        failed = []
+        for score in scores:
+            names = tuple(spec.name for spec in score.specs if spec.outcome == "failed")
+            failed.append(names)
+            if score.status != wrong.status:
+                self._problems.append(f"{name}: status {score.status}. {score.message}")
+            missed = [spec for spec in wrong.caught_by if spec not in names]
+            if missed:
+                self._problems.append(
+                    f"{name} is not caught by {', '.join(missed)} (seed {score.seed}, "
+                    f"score {score.score}, failed {', '.join(names) or 'nothing'})"
+                )
+            if score.score == MAX_SCORE:
+                self._problems.append(f"{name} scores {MAX_SCORE}")
+        first = scores[0] if scores else None
+        specs = first.specs if first else ()
+        messages = {s.name: first_line(s.message) for s in specs if s.outcome == "failed"}
+        return Caught(wrong, tuple(s.score for s in scores), tuple(failed) or ((),), messages)
+
+    def _check_specs(self, report: Report) -> None:
+        for spec in self._challenge.specs:
+            if not report.catches(spec.name):
+                self._problems.append(f"{spec.name} catches no wrong solution")
+        if not self._challenge.brief.is_file():
+            self._problems.append("brief.md is missing")
+
+
+def second_solutions(challenge: Challenge) -> Iterator[Path]:
+    """Yield the solutions in other styles; a clone has them, an installed wheel does not."""
+    folder = data_folder("challenges").parent / "tests" / "second_solutions" / challenge.id
+    yield from sorted(folder.glob("*.py"))
