@@ -70,6 +70,7 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guide: str
     summary: str
     names: tuple[str, ...]
+    imports: tuple[str, ...] = ()
     passing: int = MAX_SCORE
     limits: Limits = Limits()
     metric: MetricRule | None = None
@@ -105,6 +106,7 @@ class Challenge(msgspec.Struct, frozen=True):
     guide: str
     summary: str
     names: tuple[str, ...]
+    imports: tuple[str, ...]
     passing: int
     limits: Limits
     metric: MetricRule | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -90,7 +90,7 @@ class Expect:
         return value
 
     @staticmethod
-    def fail(problem: str, hint: str) -> Any:
+    def fail(problem: str, hint: str) -> NoReturn:
         """Raise SpecFailure with the problem and the hint."""
         raise SpecFailure(f"{problem}\n{hint}" if hint else problem)
 
@@ -181,7 +181,9 @@ class _Comparison:
         extra = [key for key in actual if key not in expected]
         if missing or extra:
             words = [f"lacks {', '.join(map(repr, missing[:4]))}"] if missing else []
-            words += [f"has {', '.join(map(repr, extra[:4]))} that is not expected"] if extra else []
+            words += (
+                [f"has {', '.join(map(repr, extra[:4]))} that is not expected"] if extra else []
+            )
             return f"{_subject(path)} {' and '.join(words)}."
         for key, value in expected.items():
             problem = self.problem(actual[key], value, f"{path}[{key!r}]")
@@ -189,7 +191,9 @@ class _Comparison:
                 return problem
         return None
 
-    def _sequence(self, actual: Any, expected: list[Any] | tuple[Any, ...], path: str) -> str | None:
+    def _sequence(
+        self, actual: Any, expected: list[Any] | tuple[Any, ...], path: str
+    ) -> str | None:
         if type(actual) is not type(expected):
             return f"{_subject(path)} is {_a(actual)}, expected {_a(expected)}."
         if len(actual) != len(expected):
@@ -229,7 +233,10 @@ class _Comparison:
             return self._mapping(got, wanted, "the set of trainable parameters")
         pairs = [
             *_labelled("gradient of input", actual.grads, expected.grads),
-            *((f"gradient of parameter {n}", actual.params[n], g) for n, g in expected.params.items()),
+            *(
+                (f"gradient of parameter {n}", actual.params[n], g)
+                for n, g in expected.params.items()
+            ),
             *_labelled("second derivative by input", actual.second or (), expected.second or ()),
         ]
         for label, got, wanted in pairs:

@@ -134,7 +134,7 @@ def build_score(
         ),
         team=attempt.team,
         submission=SubmissionInfo(
-            name=submission.name, sha256=submission.sha256, bytes=submission.bytes
+            name=submission.name, sha256=submission.sha256, bytes=submission.size
         ),
         submitted_at=attempt.submitted_at,
         graded_at=datetime.now(UTC),
@@ -165,9 +165,7 @@ def build_score(
     )
 
 
-def _account(
-    challenge: Challenge, verdict: Verdict
-) -> tuple[Status, str, tuple[SpecResult, ...]]:
+def _account(challenge: Challenge, verdict: Verdict) -> tuple[Status, str, tuple[SpecResult, ...]]:
     """Return status, message and results, from the list of specs that was known beforehand."""
     reported = {spec.name: spec for spec in verdict.specs}
     known = [spec.name for spec in challenge.specs]

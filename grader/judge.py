@@ -54,9 +54,7 @@ def _private_streams() -> tuple[int, int, int]:
     return moved
 
 
-def _judge(
-    request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]
-) -> None:
+def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]) -> None:
     first = wire.read_frame(lambda count: os.read(reader, count), wire.FrameLimits())
     message = wire.decode_reply(first.header)
     if not isinstance(message, wire.Ready):

@@ -6,7 +6,9 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,10 +46,14 @@ def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> No
 
 def _load(session: Session, challenge: Challenge) -> tuple[Status, str] | None:
     """Have the worker import the hand-in; returns why it cannot be graded, None if it can."""
+    imports = threading.Thread(target=lambda: [import_module(n) for n in challenge.imports])
+    imports.start()
     try:
-        loaded = session.load(challenge.names, rig=challenge.rig is not None)
+        loaded = session.load(challenge)
     except SessionLost as lost:
         return lost.status, f"While the hand-in was imported: {lost}"
+    finally:
+        imports.join()
     if isinstance(loaded, wire.Raised):
         return "ungradable", words.does_not_import(loaded, [])
     message = words.names_missing(loaded, challenge.names)
@@ -61,14 +67,16 @@ def _run(
     # Tampering draws from torch's global generator; specs have generators of their own.
     torch.manual_seed(0)
     seconds = challenge.train.seconds if challenge.train else 0.0
+    reporter = _Reporter(challenge, send)
     context = Context(
         challenge=challenge,
         submission=session,
         reference=_reference(challenge, request),
         seed=run.seed,
         budget=seconds if run.train_seconds is None else run.train_seconds,
-        on_spec=_reporter(challenge, send),
+        on_spec=reporter.spec,
     )
+    session.on_long_call = reporter.long_call
     report = _pytest(challenge, context)
     try:
         specs = verdicts(challenge, report)
@@ -81,14 +89,22 @@ def _run(
     return _verdict("graded", "", specs, context)
 
 
-def _reporter(challenge: Challenge, send: Send) -> Callable[[str], None]:
-    numbers = {spec.name: number for number, spec in enumerate(challenge.specs, 1)}
-    titles = {spec.name: spec.title for spec in challenge.specs}
+class _Reporter:
+    """Tells the supervisor which spec runs, and when a long call begins and ends."""
 
-    def report(name: str) -> None:
-        send(Progress(titles.get(name, name), numbers.get(name, 0), len(numbers)))
+    def __init__(self, challenge: Challenge, send: Send) -> None:
+        self._specs = {spec.name: (spec.title, n) for n, spec in enumerate(challenge.specs, 1)}
+        self._send = send
+        self._now = ("", 0)
 
-    return report
+    def spec(self, name: str) -> None:
+        """A spec begins."""
+        self._now = self._specs.get(name, (name, 0))
+        self._send(Progress(*self._now, len(self._specs)))
+
+    def long_call(self, seconds: float | None) -> None:
+        """A call with its own deadline begins (seconds) or has ended (None)."""
+        self._send(Progress(*self._now, len(self._specs), seconds))
 
 
 def _reference(challenge: Challenge, request: JudgeRequest) -> Session:
@@ -108,7 +124,16 @@ def _pytest(challenge: Challenge, context: Context) -> dict[str, object]:
     report = JSONReport()
     folder = str(challenge.folder / "specs")
     options = ["-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider"]
-    options += ["-p", "no:faulthandler", "-p", "no:doctest", "-p", "no:junitxml", "-q", "--tb=short"]
+    options += [
+        "-p",
+        "no:faulthandler",
+        "-p",
+        "no:doctest",
+        "-p",
+        "no:junitxml",
+        "-q",
+        "--tb=short",
+    ]
     options += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
     options += ["--json-report-file=none", "--import-mode=importlib", folder]
     talk = io.StringIO()

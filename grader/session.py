@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 import torch
 
 from grader import words
-from grader.challenge import Limits
+from grader.challenge import Challenge, Limits
 from grader.worker import wire
 from grader.worker.calls import Mutated, Ops, Shares, Vjp
 from grader.worker.codec import Decoder, Encoder, Foreign, Record
@@ -151,13 +151,21 @@ class Session:
         self.device = device
         self.tamper: Tamper | None = None
         self.lost: SessionLost | None = None
+        self.on_long_call: Callable[[float | None], None] | None = None
         self._transport = transport
         self._limits = limits
         self._released: list[int] = []
 
-    def load(self, names: tuple[str, ...], rig: bool) -> wire.Loaded | wire.Raised:
+    def load(self, challenge: Challenge) -> wire.Loaded | wire.Raised:
         """Have the worker import the hand-in; returns what it found or what was raised."""
-        request = wire.Load(_new_id(), list(names), str(self.device), self._limits.threads, rig)
+        request = wire.Load(
+            _new_id(),
+            list(challenge.names),
+            list(challenge.imports),
+            str(self.device),
+            self._limits.threads,
+            challenge.rig is not None,
+        )
         reply, _ = self._exchange(request, b"", self._limits.wall_s)
         if not isinstance(reply, (wire.Loaded, wire.Raised)):
             raise self._violation("an answer of the wrong kind")
@@ -186,15 +194,21 @@ class Session:
     ) -> Any:
         """Call the target in a mode of grader.worker.calls and return its value."""
         encoder = Encoder(keep_layout=True, on_object=_as_handle)
-        nodes = encoder.node(args), encoder.node(kwargs), encoder.node(extra)
-        assert isinstance(nodes[0], wire.SequenceNode)
-        assert isinstance(nodes[1], wire.MappingNode)
-        assert isinstance(nodes[2], wire.MappingNode)
+        positional, named, more = encoder.node(args), encoder.node(kwargs), encoder.node(extra)
+        assert isinstance(positional, wire.SequenceNode)
+        assert isinstance(named, wire.MappingNode)
+        assert isinstance(more, wire.MappingNode)
         released, self._released = self._released, []
-        request = wire.Call(_new_id(), target, mode, *nodes, seconds, released)
+        request = wire.Call(_new_id(), target, mode, positional, named, more, seconds, released)
         patience = self._limits.call_s if seconds is None else seconds + ANSWER_GRACE
         inputs = [value for value in args if isinstance(value, torch.Tensor)]
-        return self._ask(request, encoder.payload(), patience, inputs, mode)
+        if seconds is None or self.on_long_call is None:
+            return self._ask(request, encoder.payload(), patience, inputs, mode)
+        self.on_long_call(seconds)
+        try:
+            return self._ask(request, encoder.payload(), patience, inputs, mode)
+        finally:
+            self.on_long_call(None)
 
     def _ask(
         self,
@@ -258,12 +272,16 @@ def _typed(mode: wire.Mode, value: Any) -> Any:
     if not isinstance(value, Record):
         raise wire.WireError(f"an answer to {mode} that is not one")
     match mode, value.fields:
-        case "vjp", {"output": output, "grads": tuple(grads), "params": dict(params), "second": more}:
-            if _all_gradients((*grads, *params.values())) and all(
-                isinstance(name, str) for name in params
-            ):
-                if more is None or (isinstance(more, tuple) and _all_gradients(more)):
-                    return Vjp(output, grads, params, more)
+        case "vjp", {
+            "output": output,
+            "grads": tuple(grads),
+            "params": dict(params),
+            "second": more,
+        }:
+            named = all(isinstance(name, str) for name in params)
+            second = more is None or (isinstance(more, tuple) and _all_gradients(more))
+            if named and second and _all_gradients((*grads, *params.values())):
+                return Vjp(output, grads, params, more)
         case "ops", {"output": output, "names": tuple(names)}:
             if all(isinstance(name, str) for name in names):
                 return Ops(output, names)

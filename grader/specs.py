@@ -1,4 +1,4 @@
-"""The pytest plugin that hidden specs are written against: fixtures, points, needs, and one verdict each."""
+"""The pytest plugin that hidden specs are written against: fixtures, points, needs, verdicts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SpecPlugin:
         """Remember which specs passed."""
         result = yield
         self._passed.add(item.name)
-        return result  # type: ignore[return-value]
+        return result
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_json_runtest_metadata(
@@ -180,6 +180,3 @@ def _verdict(name: str, test: dict[str, Any]) -> SpecVerdict:
     phases = (test.get(phase, {}) for phase in ("setup", "call", "teardown"))
     seconds = sum(phase.get("duration", 0.0) for phase in phases)
     return SpecVerdict(name, kind, message, round(seconds, 4))
-
-
-

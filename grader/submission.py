@@ -24,7 +24,7 @@ class Submission(msgspec.Struct, frozen=True):
     name: str
     files: dict[str, bytes]
     sha256: str
-    bytes: int
+    size: int
 
     @classmethod
     def of(cls, name: str, files: dict[str, bytes]) -> Submission:

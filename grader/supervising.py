@@ -70,7 +70,9 @@ def supervise(
         return pair.outcome(request, limit)
 
 
-def _stage(folder: Path, challenge: Challenge, submission: Submission, request: JudgeRequest) -> Job:
+def _stage(
+    folder: Path, challenge: Challenge, submission: Submission, request: JudgeRequest
+) -> Job:
     """Copy what the worker may see: its own modules, the rig, the hand-in."""
     worker, hand_in, scratch = folder / "worker", folder / "handin", folder / "scratch"
     shutil.copytree(WORKER_MODULES, worker, ignore=shutil.ignore_patterns("__pycache__"))
@@ -112,9 +114,7 @@ class _Pair:
                 start_new_session=True,
             )
             try:
-                self._worker: Running = wall.start(
-                    job, to_worker[0], to_judge[1], subprocess.PIPE
-                )
+                self._worker: Running = wall.start(job, to_worker[0], to_judge[1], subprocess.PIPE)
             except BaseException:
                 self._judge.kill()
                 raise

@@ -42,7 +42,9 @@ class Tamper:
             output = self(value.output, inputs)
             return Vjp(output, none, dict.fromkeys(value.params), value.second and none)
         if isinstance(value, (Vjp, Ops, Mutated, Shares)):
-            fields = {f.name: self(getattr(value, f.name), inputs) for f in dataclasses.fields(value)}
+            fields = {
+                f.name: self(getattr(value, f.name), inputs) for f in dataclasses.fields(value)
+            }
             return type(value)(**fields)
         return value
 

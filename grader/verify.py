@@ -111,7 +111,10 @@ class _Verifier:
                 name: self._expect(f"second solution {name}", job.result(), MAX_SCORE)
                 for name, job in second.items()
             },
-            tuple(self._check_wrong(item, job.result()) for item, job in zip(wrong, caught, strict=True)),
+            tuple(
+                self._check_wrong(item, job.result())
+                for item, job in zip(wrong, caught, strict=True)
+            ),
             (),
         )
         self._check_specs(report)
@@ -142,7 +145,9 @@ class _Verifier:
         )
         known = {spec.name for spec in self._challenge.specs}
         if not wrong.advice or not set(wrong.caught_by) <= known:
-            self._problems.append(f"wrong/{path.name}: needs advice, and caught-by with known specs")
+            self._problems.append(
+                f"wrong/{path.name}: needs advice, and caught-by with known specs"
+            )
         if wrong.status == "graded" and not wrong.caught_by:
             self._problems.append(f"wrong/{path.name}: says neither caught-by nor status")
         return wrong

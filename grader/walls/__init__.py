@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from grader.errors import WallRequiredError
 from grader.walls.base import LEVELS, Job, Running, Usage, Wall
 from grader.walls.bubblewrap import Bubblewrap
@@ -16,11 +14,6 @@ __all__ = ["LEVELS", "WALLS", "Job", "Running", "Usage", "Wall", "choose"]
 WALLS: tuple[Wall, ...] = (Bubblewrap(), PlainProcess())
 
 
-@functools.cache
-def _missing(wall: Wall) -> str | None:
-    return wall.missing()
-
-
 def choose(required: Walls | None = None) -> Wall:
     """Return the strongest wall that stands on this machine.
 
@@ -28,7 +21,7 @@ def choose(required: Walls | None = None) -> Wall:
     """
     reasons = []
     for wall in WALLS:
-        reason = _missing(wall)
+        reason = wall.missing()
         if reason is None and (required is None or LEVELS[wall.level] >= LEVELS[required]):
             return wall
         reasons.append(f"{wall.name} ({wall.level}): {reason or 'weaker than required'}")

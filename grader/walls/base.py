@@ -134,9 +134,7 @@ def environment(limits: Limits, home: str) -> dict[str, str]:
     return fixed
 
 
-def settings(
-    limits: Limits, submission: Path, rig: Path | None, site: list[Path]
-) -> str:
+def settings(limits: Limits, submission: Path, rig: Path | None, site: list[Path]) -> str:
     """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits."""
     values: dict[str, Any] = {
         "submission": str(submission),
@@ -151,7 +149,7 @@ def site_folders() -> list[Path]:
     """Return the folders from which this Python imports installed packages."""
     paths = sysconfig.get_paths()
     folders = [Path(paths["purelib"]), Path(paths["platlib"])]
-    folders += [Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    folders += [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
 
 

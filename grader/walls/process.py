@@ -37,14 +37,7 @@ class PlainProcess:
             env=environment(job.limits, str(job.scratch)),
             start_new_session=True,
         )
-        return PlainRunning(process)
-
-
-class PlainRunning(Running):
-    """The tree of a plain process. Orphans are adopted by the supervisor, so they are found as well."""
-
-    def _tree(self) -> list:  # type: ignore[type-arg]
-        return super()._tree()
+        return Running(process)
 
 
 def _adopt_orphans() -> None:

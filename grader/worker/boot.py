@@ -23,7 +23,7 @@ def main() -> None:
     # Last, so that a helper module of the hand-in cannot shadow torch or the standard library.
     sys.path.extend([*settings["site"], str(hand_in.parent)])
     _package(Path(__file__).parent)
-    from kit_worker import process
+    from kit_worker import process  # type: ignore[import-not-found]
 
     rig = settings["rig"]
     process.serve(reader, writer, hand_in, Path(rig) if rig else None)
@@ -35,10 +35,12 @@ def _private_channel() -> tuple[int, int]:
     os.dup2(nowhere, 0)
     os.close(nowhere)
     os.dup2(2, 1)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole life
     # Line by line: prints that a killed hand-in made are still shown.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+        stream.reconfigure(  # type: ignore[union-attr]
+            line_buffering=True, errors="backslashreplace"
+        )
     return reader, writer
 
 

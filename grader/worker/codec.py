@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize
@@ -73,7 +73,6 @@ class Abstract:
     device: str
 
 
-
 class Encoder:
     """Turns one message's values into nodes and collects the storages behind their tensors.
 
@@ -93,7 +92,7 @@ class Encoder:
             return wire.ForeignNode(type(value).__name__, "nested too deeply")
         scalar = _scalar(value)
         if scalar is not NotImplemented:
-            return scalar
+            return cast(wire.Node, scalar)
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, dict):
@@ -146,7 +145,7 @@ class Encoder:
                 name,
                 list(data.shape),
                 list(data.stride()),
-                data.storage_offset() if self._keep_layout else 0,
+                int(data.storage_offset()) if self._keep_layout else 0,
                 bool(value.requires_grad),
                 device,
                 kind,
@@ -303,7 +302,7 @@ def _storages(payload: bytes) -> dict[str, bytes]:
     if not payload:
         return {}
     try:
-        entries = deserialize(payload)
+        entries = deserialize(payload)  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError) as error:
         raise wire.WireError("the payload is not in safetensors format") from error
     storages = {}

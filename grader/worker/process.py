@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -63,6 +64,8 @@ def _answer_all(channel: Channel, code: CodeType, hand_in: Path, rig: Path | Non
     torch.set_num_threads(request.threads)
     # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
     torch.set_deterministic_debug_mode("warn")
+    for name in request.imports:
+        importlib.import_module(name)
     try:
         roots = _roots(code, hand_in, rig if request.rig else None)
     except BaseException as error:

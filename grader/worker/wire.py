@@ -217,10 +217,11 @@ Mode: TypeAlias = Literal["call", "vjp", "ops", "meta", "mutated", "shares"]
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):
-    """Import torch, then the hand-in and the rig; look up the names that it must define."""
+    """Import `imports`, then the rig and the hand-in; look up the names that it must define."""
 
     id: int
     names: list[str]
+    imports: list[str]
     device: str
     threads: int
     rig: bool

@@ -1,0 +1,139 @@
+"""What `grader grade` does: find the hand-in, choose the wall, show progress, save, print."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+import time
+
+import click
+import msgspec
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from grader import devices, render
+from grader.challenge import Challenge, Limits
+from grader.errors import UsageError
+from grader.grading import Attempt, grade
+from grader.starting import started_file
+from grader.verdict import Progress
+from grader.walls import Wall, choose
+from leaderboard.errors import StoreWriteError
+from leaderboard.score import CurvePoint, Score, Walls, encode
+from leaderboard.store import Store
+
+WEAK_WARNING = (
+    "warning: no strong wall on this machine, so the hand-in runs with your own rights. "
+    "Grade only code that you trust, or install bubblewrap."
+)
+
+
+def run(
+    challenge: Challenge,
+    path: str | None,
+    store: Store,
+    *,
+    team: str | None,
+    device: str,
+    seed: str | None,
+    as_json: bool,
+    verbose: bool,
+    require_walls: Walls | None,
+    timeout: float | None,
+    memory: int | None,
+    no_save: bool,
+) -> Score:
+    """Grade, save and print; returns the score."""
+    source = path or _own_file(challenge)
+    attempt = Attempt(
+        challenge,
+        team or _user(),
+        devices.resolve(device),
+        _seed(seed),
+        _limits(challenge.limits, timeout, memory),
+    )
+    wall = choose(require_walls)
+    if wall.level == "weak":
+        click.echo(WEAK_WARNING, err=True)
+    score = _graded(source, attempt, wall)
+    saved = None if no_save or score.status == "grader_fault" else _save(store, score)
+    if as_json:
+        click.echo(encode(score).decode(), nl=False)
+    else:
+        render.score_table(score, render.console(), verbose, saved)
+    return score
+
+
+def _own_file(challenge: Challenge) -> str:
+    path = started_file(challenge)
+    if not path.exists():
+        raise UsageError(
+            f"There is no {path} here. `grader start {challenge.id}` makes it, "
+            f"or name your file: grader grade {challenge.id} PATH"
+        )
+    return str(path)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return "me"
+
+
+def _seed(seed: str | None) -> str | None:
+    if seed is not None and not re.fullmatch(r"[0-9a-f]{1,32}", seed):
+        raise UsageError(f"--seed takes hexadecimal digits as a score has them, not {seed!r}.")
+    return seed
+
+
+def _limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits:
+    if timeout is not None:
+        cpu_s = max(limits.cpu_s, timeout * limits.threads)
+        limits = msgspec.structs.replace(limits, wall_s=timeout, cpu_s=cpu_s)
+    if memory is not None:
+        limits = msgspec.structs.replace(limits, memory_mb=memory)
+    return limits
+
+
+def _graded(source: str, attempt: Attempt, wall: Wall) -> Score:
+    if not sys.stderr.isatty():
+        return grade(source, attempt, wall)
+    talk = Console(stderr=True, highlight=False)
+    with Live(Text("starting judge and worker …"), console=talk, transient=True) as live:
+        view = _ProgressLine(live)
+        return grade(source, attempt, wall, view.update)
+
+
+class _ProgressLine:
+    """One line on the terminal that says what is going on."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._since: tuple[int, float | None] = (0, None)
+        self._began = time.monotonic()
+
+    def update(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
+        """Show the spec that runs; while the hand-in trains, its step, its loss, the seconds left."""
+        state = progress.number, progress.budget
+        if state != self._since:
+            self._since, self._began = state, time.monotonic()
+        text = f"{progress.number}/{progress.total}  {progress.spec}"
+        if progress.budget is not None:
+            left = max(0.0, progress.budget - (time.monotonic() - self._began))
+            text = f"training: {left:.0f} s left"
+            if point is not None and point.loss is not None:
+                text += f"  step {point.step}  loss {point.loss:.3f}"
+        self._live.update(Text(f"{text}  ({elapsed:.0f} s)"))
+
+
+def _save(store: Store, score: Score) -> str:
+    try:
+        return str(store.add(score))
+    except StoreWriteError:
+        # The record goes to standard output, so that it is not lost with the disk.
+        click.echo(encode(score).decode(), nl=False)
+        raise

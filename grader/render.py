@@ -1,0 +1,175 @@
+"""Scores and challenges as text for a terminal. Colour only where the terminal shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grader.challenge import Challenge
+from leaderboard.score import CurvePoint, Score, SpecResult
+from leaderboard.table import metric_text
+from leaderboard.text import clip, printable
+
+MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", "not_run": "·"}
+COLOURS = {"passed": "green", "failed": "red", "skipped": "dim", "not_run": "dim"}
+BARS = "▁▂▃▄▅▆▇█"
+LINES_SHOWN = 5
+PLAIN_WIDTH = 110
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console that knows NO_COLOR and pipes; a pipe gets a fixed, generous width."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return (
+        made
+        if made.is_terminal
+        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH, color_system=None)
+    )
+
+
+def score_table(score: Score, out: Console, verbose: bool = False, path: str | None = None) -> None:
+    """Print a score: one row per spec, what failed and why, the total, advice, walls, and its file."""
+    out.print(_headline(score))
+    table = Table.grid(padding=(0, 1))
+    for _ in range(3):
+        table.add_column(justify="left")
+    table.columns[1].justify = "right"
+    table.columns[1].no_wrap = True
+    told = ""
+    for spec in score.specs if _shows_specs(score) else ():
+        repeated = spec.message != "" and spec.message == told
+        told = spec.message
+        table.add_row(*_row(spec, verbose, repeated))
+    out.print(table)
+    if score.message:
+        out.print(Text(printable(score.message, multiline=True), style="red"))
+    out.print(_total(score))
+    if score.advice:
+        out.print(Text(printable(score.advice), style="yellow"))
+    if score.curve:
+        out.print(Text(_curve(score.curve)))
+    if score.output and (verbose or score.status not in ("graded",)):
+        out.print(Text("printed by the hand-in:", style="dim"))
+        out.print(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
+    out.print(Text(_footer(score, verbose), style="dim"))
+    if path:
+        out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
+
+
+def score_text(score: Score, verbose: bool = False) -> str:
+    """Return what `score_table` prints, without colour."""
+    out = Console(file=StringIO(), highlight=False, width=PLAIN_WIDTH, color_system=None)
+    score_table(score, out, verbose)
+    return out.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:
+    """Return the challenges with the best score so far, as plain text."""
+    from tabulate import tabulate
+
+    cells = [
+        (c.id, c.title, c.guide, sum(spec.points for spec in c.specs), _best(best))
+        for c, best in rows
+    ]
+    return tabulate(
+        cells,
+        headers=["id", "title", "study guide", "points", "best"],
+        tablefmt="simple",
+        disable_numparse=True,
+    )
+
+
+def _best(score: Score | None) -> str:
+    return "–" if score is None else f"{score.score} ({printable(score.team)})"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """Return values as a line of bars, lowest to highest; longer series are thinned to `width`."""
+    if not values:
+        return ""
+    if len(values) > width:
+        values = [values[number * (len(values) - 1) // (width - 1)] for number in range(width)]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values)
+
+
+def _headline(score: Score) -> Text:
+    name = printable(score.submission.name)
+    return Text.assemble(
+        (f"{score.challenge.id} {printable(score.challenge.title)}", "bold"),
+        f"  {clip(name, 60)}  by {clip(printable(score.team), 40)}",
+    )
+
+
+def _shows_specs(score: Score) -> bool:
+    return any(spec.outcome != "not_run" for spec in score.specs)
+
+
+def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, Text]:
+    colour = COLOURS[spec.outcome]
+    told = Text(printable(spec.title), style="dim" if spec.outcome == "skipped" else "")
+    lines = printable(spec.message, multiline=True).splitlines()
+    lines = ["(the same)"] if repeated and not verbose else lines
+    for line in lines if verbose else lines[:LINES_SHOWN]:
+        told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else "red")
+    if verbose:
+        told.append(f"  ({spec.name}, {spec.seconds:.2f} s)", style="dim")
+    mark = Text(MARKS[spec.outcome], style=colour)
+    return mark, Text(f"{spec.earned}/{spec.points}", style=colour), told
+
+
+def _total(score: Score) -> Text:
+    words = "passed" if score.passed else "not passed yet"
+    colour = "bold green" if score.passed else "bold red"
+    if score.status != "graded":
+        words = score.status.replace("_", " ")
+    text = Text.assemble((f"{score.score}/{score.max_score}  {words}", colour))
+    if score.metric is not None:
+        error = score.metric.stderr
+        spread = f" ± {error:.{score.metric.precision}f}" if error is not None else ""
+        text.append(f"  {printable(score.metric.name)} {metric_text(score.metric)}{spread}")
+        text.append(f" ({score.metric.order} is better)", style="dim")
+    return text
+
+
+def _curve(points: Sequence[CurvePoint]) -> str:
+    losses = [point.loss for point in points if point.loss is not None]
+    if not losses:
+        return ""
+    line = sparkline(losses)
+    return f"loss while training, as reported: {losses[0]:.2f} {line} {losses[-1]:.2f}"
+
+
+def _footer(score: Score, verbose: bool) -> str:
+    parts = [
+        f"walls: {score.walls}",
+        score.device.type,
+        f"{score.usage.wall_s:.1f} s",
+        f"{score.usage.peak_mb:.0f} MiB",
+    ]
+    if verbose:
+        parts += [f"seed {score.seed}", f"id {score.id}", f"torch {score.environment.torch}"]
+    return " · ".join(parts)
+
+
+def brief_text(challenge: Challenge) -> str:
+    """Return the brief, rendered for the terminal that standard output is."""
+    from rich.markdown import Markdown
+
+    out = console()
+    text = _without_details(challenge.brief.read_text("utf-8"))
+    with out.capture() as captured:
+        out.print(Markdown(text), width=min(out.width, 100))
+    return captured.get()
+
+
+def _without_details(text: str) -> str:
+    """A terminal cannot fold: the summary of each hint becomes a heading."""
+    text = re.sub(r"<summary>(.*?)</summary>", r"\n#### \1\n", text, flags=re.DOTALL)
+    return re.sub(r"</?details>", "", text)

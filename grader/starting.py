@@ -1,0 +1,36 @@
+"""`grader start`: puts the stub and the brief where the learner works."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from grader.challenge import Challenge
+from grader.errors import FileExistsAlreadyError
+
+
+def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path, Path]:
+    """Copy stub and brief into `folder`; returns their paths.
+
+    Raises FileExistsAlreadyError rather than overwrite anything, unless `force`.
+    """
+    copies = {
+        challenge.starter: folder / f"{challenge.key}.py",
+        challenge.brief: folder / f"{challenge.key}.md",
+    }
+    there = [str(target) for target in copies.values() if target.exists()]
+    if there and not force:
+        raise FileExistsAlreadyError(
+            f"{' and '.join(there)} already exist{'s' if len(there) == 1 else ''}. "
+            "Nothing was changed. --force overwrites, --to DIR writes elsewhere."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for source, target in copies.items():
+        shutil.copyfile(source, target)
+    stub, brief = copies.values()
+    return stub, brief
+
+
+def started_file(challenge: Challenge) -> Path:
+    """Return the learner's own file in the current folder, whether or not it exists."""
+    return Path(f"{challenge.key}.py")

@@ -1,0 +1,26 @@
+"""Calls os._exit(0) while it is imported."""
+
+import os
+
+import torch
+from torch import nn
+
+os._exit(0)
+
+
+def double(x):
+    return x * 2
+
+
+def row_means(x):
+    return x.mean(dim=1)
+
+
+class Affine(nn.Module):
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+        self.bias = nn.Parameter(torch.tensor(bias))
+
+    def forward(self, x):
+        return self.weight * x + self.bias

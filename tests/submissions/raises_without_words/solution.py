@@ -1,0 +1,26 @@
+"""Raises an exception that cannot be turned into text."""
+
+import torch
+from torch import nn
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("never")
+
+
+def double(x):
+    raise Mute
+
+
+def row_means(x):
+    return x.mean(dim=1)
+
+
+class Affine(nn.Module):
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+        self.bias = nn.Parameter(torch.tensor(bias))
+
+    def forward(self, x):
+        return self.weight * x + self.bias
