@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,27 +76,31 @@ def grade_submission(
 ) -> Score:
     """Grade a hand-in that was read already: a function of (challenge, bytes, seed, limits)."""
     seed = attempt.seed or new_seed()
-    return grade_runs(submission, attempt, [Run(seed)], wall, on_progress)[0]
+    return grade_runs({"": submission}, attempt, [Run(seed)], wall, on_progress)[0]
 
 
 def grade_runs(
-    submission: Submission,
+    hand_ins: Mapping[str, Submission],
     attempt: Attempt,
     runs: list[Run],
     wall: Wall | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[Score]:
-    """Run the specs several times over one hand-in in one pair of processes: a score for each run."""
+    """Run the specs several times in one pair of processes: a score for each run.
+
+    `hand_ins`: the one under "", or a series by the folder that each run names (verify's own files
+    only: each of a series runs in a child of the worker that the next one's child descends from too).
+    """
     wall = wall or choose()
     limits = attempt.limits_in_force()
     request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
     try:
-        outcome = supervise(attempt.challenge, submission, request, wall, on_progress)
+        outcome = supervise(attempt.challenge, hand_ins, request, wall, on_progress)
     except JudgeFault as fault:
         verdict = Verdict("grader_fault", str(fault), [], None, "", "")
         outcome = Outcome([verdict] * len(runs), "", (), 0.0, 0.0, 0.0)
     return [
-        build_score(attempt, submission, outcome, run.seed, wall.level, verdict)
+        build_score(attempt, hand_ins[run.folder], outcome, run.seed, wall.level, verdict)
         for run, verdict in zip(runs, outcome.verdicts, strict=True)
     ]
 

@@ -33,23 +33,28 @@ def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> No
     # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
     torch.set_deterministic_debug_mode("warn")
     device = torch.device(request.device)
-    session = Session(PipeTransport(reader, writer), device, request.limits)
+    transport = PipeTransport(reader, writer)
     # Specs import their own helper modules, such as the language of challenge 05.
     sys.path.insert(0, str(challenge.folder / "specs"))
-    refusal = _load(session, challenge)
-    for run in request.runs:
+    session: Session | None = None
+    for number, run in enumerate(request.runs):
+        if session is None or run.folder != request.runs[number - 1].folder:
+            if session is not None and session.lost is None:
+                session.leave()
+            session = Session(transport, device, request.limits)
+            refusal = _load(session, challenge, run.folder)
         if refusal is not None:
             send(_ended(*refusal))
         else:
             send(_run(challenge, session, run, request, send))
 
 
-def _load(session: Session, challenge: Challenge) -> tuple[Status, str] | None:
+def _load(session: Session, challenge: Challenge, folder: str) -> tuple[Status, str] | None:
     """Have the worker import the hand-in; returns why it cannot be graded, None if it can."""
     imports = threading.Thread(target=lambda: [import_module(n) for n in challenge.imports])
     imports.start()
     try:
-        loaded = session.load(challenge)
+        loaded = session.load(challenge, folder)
     except SessionLost as lost:
         return lost.status, f"While the hand-in was imported: {lost}"
     finally:

@@ -74,6 +74,10 @@ class Transport(Protocol):
         """Return the answer; raises SessionLost where there is none within `seconds`."""
         ...
 
+    def send(self, frame: wire.Frame) -> None:
+        """Send what has no answer."""
+        ...
+
 
 class PipeTransport:
     """The pipes to a worker in another process. A thread reads, so that silence can be timed."""
@@ -103,13 +107,17 @@ class PipeTransport:
         if not self._frames.empty():
             self.receive(0)
             raise SessionLost("violation", "The hand-in's process answered before it was asked.")
+        self.send(frame)
+        return self.receive(seconds)
+
+    def send(self, frame: wire.Frame) -> None:
+        """Send a frame; raises SessionLost if nobody is there to read it."""
         try:
             wire.write_frame(self._write, frame)
         except BrokenPipeError:
             raise SessionLost(
                 "crashed", "The hand-in's process ended before it was asked."
             ) from None
-        return self.receive(seconds)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -140,6 +148,9 @@ class LocalTransport:
         """Return the answer of the server in this process; the deadline does not apply."""
         return self._server.answer(frame)
 
+    def send(self, frame: wire.Frame) -> None:
+        """Nothing that has no answer matters here."""
+
 
 Tamper = Callable[[Any, list[torch.Tensor]], Any]
 
@@ -156,10 +167,11 @@ class Session:
         self._limits = limits
         self._released: list[int] = []
 
-    def load(self, challenge: Challenge) -> wire.Loaded | wire.Raised:
+    def load(self, challenge: Challenge, folder: str = "") -> wire.Loaded | wire.Raised:
         """Have the worker import the hand-in; returns what it found or what was raised."""
         request = wire.Load(
             _new_id(),
+            folder,
             list(challenge.names),
             list(challenge.imports),
             str(self.device),
@@ -170,6 +182,10 @@ class Session:
         if not isinstance(reply, (wire.Loaded, wire.Raised)):
             raise self._violation("an answer of the wrong kind")
         return reply
+
+    def leave(self) -> None:
+        """End this hand-in of a series; the session is of no use afterwards."""
+        self._transport.send(wire.Frame(wire.encode_message(wire.Leave()), b""))
 
     def remote(self, root: str | int, type_name: str = "module") -> Remote:
         """Return the remote object at a root."""

@@ -37,13 +37,12 @@ class Submission(msgspec.Struct, frozen=True):
                 digest.update(f"{path}\0{len(files[path])}\0".encode() + files[path])
         return cls(name, files, digest.hexdigest(), sum(map(len, files.values())))
 
-    def write(self, folder: Path) -> Path:
-        """Write the files under `folder` and return the path of the main one, `submission.py`."""
+    def write(self, folder: Path) -> None:
+        """Write the files under `folder`, the main one as `submission.py`."""
         for number, (relative, data) in enumerate(self.files.items()):
             path = folder / (MAIN if number == 0 else relative)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        return folder / MAIN
 
 
 def read(source: str, starter_name: str, stdin: BinaryIO | None = None) -> Submission:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
@@ -54,14 +54,17 @@ class Limit(msgspec.Struct, frozen=True):
 
 def supervise(
     challenge: Challenge,
-    submission: Submission,
+    hand_ins: Mapping[str, Submission],
     request: JudgeRequest,
     wall: Wall,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Run one judge and one worker to the end of every run, or to a limit."""
+    """Run one judge and one worker to the end of every run, or to a limit.
+
+    `hand_ins`: one under "", or a series of them by the folder that each run names.
+    """
     with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as name:
-        job = _stage(Path(name), challenge, submission, request)
+        job = _stage(Path(name), challenge, hand_ins, request)
         pair = _Pair(wall, job, _write_request(Path(name), request))
         try:
             limit = pair.watch(request, on_progress)
@@ -71,14 +74,15 @@ def supervise(
 
 
 def _stage(
-    folder: Path, challenge: Challenge, submission: Submission, request: JudgeRequest
+    folder: Path, challenge: Challenge, hand_ins: Mapping[str, Submission], request: JudgeRequest
 ) -> Job:
     """Copy what the worker may see: its own modules, the rig, the hand-in."""
     worker, hand_in, scratch = folder / "worker", folder / "handin", folder / "scratch"
     shutil.copytree(WORKER_MODULES, worker, ignore=shutil.ignore_patterns("__pycache__"))
     hand_in.mkdir()
     scratch.mkdir()
-    submission.write(hand_in)
+    for name, submission in hand_ins.items():
+        submission.write(hand_in / name)
     rig = None
     if challenge.rig is not None:
         rig = Path(shutil.copy(challenge.rig, folder / "rig.py"))

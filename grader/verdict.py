@@ -14,12 +14,14 @@ class Run(msgspec.Struct, frozen=True):
     """One pass over the specs.
 
     `seed` in hexadecimal. `tamper` replaces what the worker returns, to prove that the specs notice.
-    `train_seconds` replaces the challenge's own training time.
+    `train_seconds` replaces the challenge's own training time. `folder` names the hand-in where the
+    worker was given a series of them.
     """
 
     seed: str
     tamper: str | None = None
     train_seconds: float | None = None
+    folder: str = ""
 
 
 class JudgeRequest(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import msgspec
 from grader import tamper_names
 from grader.advice import first_line
 from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
-from grader.errors import HandInError
 from grader.grading import Attempt, grade_runs
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
@@ -76,49 +76,108 @@ def verify(challenge: Challenge, seeds: int = 1, on_done: OnDone | None = None) 
     return verifier.run()
 
 
+class _Item(msgspec.Struct, frozen=True):
+    """One hand-in and the runs that it is to make. `alone`: it is expected to end its process."""
+
+    name: str
+    submission: Submission
+    runs: list[Run]
+    alone: bool = False
+
+
 class _Verifier:
     def __init__(self, challenge: Challenge, seeds: int, on_done: OnDone) -> None:
         self._challenge = challenge
         self._seeds = [f"{FIRST_SEED + number:x}" for number in range(seeds)]
         self._on_done = on_done
         self._problems: list[str] = []
-        # As many pairs side by side as there are cores for their threads.
-        self._jobs = max(1, (os.cpu_count() or 1) // challenge.limits.threads)
 
     def run(self) -> Report:
         """Grade everything and look at every claim."""
         challenge = self._challenge
         wrong = [self._read_wrong(path) for path in challenge.wrong]
-        with ThreadPoolExecutor(self._jobs) as pool:
-            solution = pool.submit(self._plain, "solution", self._read(challenge.solution))
-            starter = pool.submit(self._plain, "starter", self._read(challenge.starter))
-            tampered = {name: pool.submit(self._tampered, name) for name in self._tampers()}
-            second = {
-                path.stem: pool.submit(self._plain, f"second/{path.stem}", self._read(path))
-                for path in second_solutions(challenge)
-            }
-            caught = [pool.submit(self._wrong, item) for item in wrong]
+        second = {path.stem: path for path in second_solutions(challenge)}
+        scores = self._grade_all(self._items(wrong, second))
         report = Report(
             challenge,
             len(self._seeds),
-            self._expect("solution", solution.result(), MAX_SCORE),
-            self._expect("starter", starter.result(), 0),
+            self._expect("solution", scores["solution"], MAX_SCORE),
+            self._expect("starter", scores["starter"], 0),
             {
-                name: self._expect(f"solution with {name} answers", job.result(), 0)
-                for name, job in tampered.items()
+                name: self._expect(f"solution with {name} answers", scores[f"tampered/{name}"], 0)
+                for name in self._tampers()
             },
             {
-                name: self._expect(f"second solution {name}", job.result(), MAX_SCORE)
-                for name, job in second.items()
+                name: self._expect(f"second solution {name}", scores[f"second/{name}"], MAX_SCORE)
+                for name in second
             },
-            tuple(
-                self._check_wrong(item, job.result())
-                for item, job in zip(wrong, caught, strict=True)
-            ),
+            tuple(self._check_wrong(item, scores[f"wrong/{item.path.stem}"]) for item in wrong),
             (),
         )
         self._check_specs(report)
-        return msgspec.structs.replace(report, problems=tuple(self._problems))
+        return msgspec.structs.replace(report, problems=tuple(dict.fromkeys(self._problems)))
+
+    def _items(self, wrong: list[WrongSolution], second: dict[str, Path]) -> list[_Item]:
+        challenge = self._challenge
+        plain = [Run(seed) for seed in self._seeds]
+        solution = _read(challenge.solution)
+        items = [
+            _Item("solution", solution, plain),
+            _Item("starter", _read(challenge.starter), plain),
+        ]
+        items += [_Item(f"second/{name}", _read(path), plain) for name, path in second.items()]
+        for name in self._tampers():
+            runs = [Run(seed, name, challenge.verify.train_seconds) for seed in self._seeds]
+            items.append(_Item(f"tampered/{name}", solution, runs))
+        for one in wrong:
+            submission = with_helper(one.path, challenge.solution)
+            name = f"wrong/{one.path.stem}"
+            items.append(_Item(name, submission, plain, one.status != "graded"))
+        return items
+
+    def _grade_all(self, items: list[_Item]) -> dict[str, list[Score]]:
+        """Grade in series, as many side by side as there are cores for their threads.
+
+        What did not end as graded in a series is graded again alone: another may have ended the pair.
+        """
+        jobs = max(1, (os.cpu_count() or 1) // self._challenge.limits.threads)
+        together = [] if sys.platform == "win32" else [item for item in items if not item.alone]
+        groups = [group for n in range(jobs) if (group := together[n::jobs])]
+        scores: dict[str, list[Score]] = {}
+        with ThreadPoolExecutor(jobs) as pool:
+            for done in pool.map(self._grade_series, groups):
+                scores |= done
+            rest = [item for item in items if _ended_early(scores.get(item.name))]
+            for item, alone in zip(rest, pool.map(self._grade_alone, rest), strict=True):
+                scores[item.name] = alone
+        return scores
+
+    def _grade_series(self, items: list[_Item]) -> dict[str, list[Score]]:
+        hand_ins = {str(number): item.submission for number, item in enumerate(items)}
+        runs = [
+            msgspec.structs.replace(run, folder=str(number))
+            for number, item in enumerate(items)
+            for run in item.runs
+        ]
+        scores = iter(self._grade(hand_ins, runs))
+        result = {}
+        for item in items:
+            result[item.name] = [next(scores) for _ in item.runs]
+            self._on_done(item.name)
+        return result
+
+    def _grade_alone(self, item: _Item) -> list[Score]:
+        scores = self._grade({"": item.submission}, item.runs)
+        self._on_done(item.name)
+        return scores
+
+    def _grade(self, hand_ins: Mapping[str, Submission], runs: list[Run]) -> list[Score]:
+        # The wall clock is per pair of processes, and one pair makes all runs here.
+        limits = self._challenge.limits
+        limits = msgspec.structs.replace(
+            limits, wall_s=limits.wall_s * len(runs), cpu_s=limits.cpu_s * len(runs)
+        )
+        return grade_runs(hand_ins, Attempt(self._challenge, "verify", limits=limits), runs)
 
     def _tampers(self) -> list[str]:
         exempt = self._challenge.verify.exempt
@@ -126,9 +185,6 @@ class _Verifier:
             if name not in tamper_names.NAMES:
                 self._problems.append(f"[verify.exempt] names an unknown tampering: {name}")
         return [name for name in tamper_names.NAMES if name not in exempt]
-
-    def _read(self, path: Path) -> Submission:
-        return read(str(path), path.name)
 
     def _read_wrong(self, path: Path) -> WrongSolution:
         text = path.read_text("utf-8")
@@ -151,35 +207,6 @@ class _Verifier:
         if wrong.status == "graded" and not wrong.caught_by:
             self._problems.append(f"wrong/{path.name}: says neither caught-by nor status")
         return wrong
-
-    def _plain(self, name: str, submission: Submission) -> list[Score]:
-        return self._grade(name, submission, [Run(seed) for seed in self._seeds])
-
-    def _tampered(self, name: str) -> list[Score]:
-        seconds = self._challenge.verify.train_seconds
-        runs = [Run(seed, name, seconds) for seed in self._seeds]
-        return self._grade(f"tampered/{name}", self._read(self._challenge.solution), runs)
-
-    def _wrong(self, wrong: WrongSolution) -> list[Score]:
-        try:
-            submission = with_helper(wrong.path, self._challenge.solution)
-        except HandInError as error:
-            self._problems.append(f"wrong/{wrong.path.name}: {error}")
-            return []
-        return self._grade(
-            f"wrong/{wrong.path.stem}", submission, [Run(seed) for seed in self._seeds]
-        )
-
-    def _grade(self, name: str, submission: Submission, runs: list[Run]) -> list[Score]:
-        # The wall clock is per pair of processes, and one pair makes all runs here.
-        limits = self._challenge.limits
-        limits = msgspec.structs.replace(
-            limits, wall_s=limits.wall_s * len(runs), cpu_s=limits.cpu_s * len(runs)
-        )
-        attempt = Attempt(self._challenge, "verify", limits=limits)
-        scores = grade_runs(submission, attempt, runs)
-        self._on_done(name)
-        return scores
 
     def _expect(self, name: str, scores: Sequence[Score], wanted: int) -> tuple[int, ...]:
         for score in scores:
@@ -228,3 +255,11 @@ def second_solutions(challenge: Challenge) -> Iterator[Path]:
     """Yield the solutions in other styles; a clone has them, an installed wheel does not."""
     folder = data_folder("challenges").parent / "tests" / "second_solutions" / challenge.id
     yield from sorted(folder.glob("*.py"))
+
+
+def _read(path: Path) -> Submission:
+    return read(str(path), path.name)
+
+
+def _ended_early(scores: list[Score] | None) -> bool:
+    return scores is None or any(score.status != "graded" for score in scores)

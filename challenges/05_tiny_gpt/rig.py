@@ -11,8 +11,3 @@ def perturb(model: nn.Module, seed: int, std: float = 0.1) -> None:
         for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(noise.to(parameter) * std)
-
-
-def mode(model: nn.Module) -> bool:
-    """Whether the model is in train mode."""
-    return model.training

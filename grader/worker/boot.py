@@ -20,8 +20,7 @@ def main() -> None:
     reader, writer = _private_channel()
     _limit(settings["limits"])
     hand_in = Path(settings["submission"])
-    # Last, so that a helper module of the hand-in cannot shadow torch or the standard library.
-    sys.path.extend([*settings["site"], str(hand_in.parent)])
+    sys.path.extend(settings["site"])
     _package(Path(__file__).parent)
     from kit_worker import process  # type: ignore[import-not-found]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import NoReturn
 
 from . import loading, wire
@@ -41,55 +42,102 @@ class Channel:
 def serve(reader: int, writer: int, hand_in: Path, rig: Path | None) -> NoReturn:
     """Answer requests from descriptor `reader` on descriptor `writer` until the judge closes it."""
     channel = Channel(reader, writer)
+    # Where there is no hand-in at the root there is a series of them in folders below it.
+    series = not hand_in.exists()
     try:
-        code = loading.compile_source(hand_in)
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        channel.reply(wire.Ready(loading.describe(error, 0, hand_in.parent)))
-        _leave()
-    channel.reply(wire.Ready())
-    try:
-        _answer_all(channel, code, hand_in, rig)
+        error = None if series else _compile_error(hand_in)
+        channel.reply(wire.Ready(error))
+        if error is None:
+            # Here, not at the top: the judge has its first answer before torch's seconds begin.
+            import torch  # noqa: F401
+
+            (_serve_series if series else _serve_one)(channel, hand_in.parent, rig)
     except (wire.EndOfStream, BrokenPipeError):
-        _leave()
+        pass
+    _leave(0)
 
 
-def _answer_all(channel: Channel, code: CodeType, hand_in: Path, rig: Path | None) -> NoReturn:
-    # Here, not at the top: the judge has its first answer before torch's seconds begin.
+def _compile_error(hand_in: Path) -> wire.Raised | None:
+    try:
+        loading.compile_source(hand_in)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        return loading.describe(error, 0, hand_in.parent)
+    return None
+
+
+def _serve_one(channel: Channel, root: Path, rig: Path | None) -> None:
+    request = _next_load(channel)
+    _import_all(request)
+    _answer(channel, request, root, rig)
+
+
+def _serve_series(channel: Channel, root: Path, rig: Path | None) -> None:
+    """Serve each hand-in in a forked child; this process imports, waits, and never runs a hand-in."""
+    while True:
+        request = _next_load(channel)
+        _import_all(request)
+        child = os.fork()
+        if child == 0:
+            _answer(channel, request, root, rig)
+            _leave(0)
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            # The judge must not take a parent's silence for that of the hand-in.
+            _leave(1)
+
+
+def _next_load(channel: Channel) -> wire.Load:
+    while True:
+        request = wire.decode_request(channel.receive().header)
+        # A hand-in that could not be imported has left already when the judge leaves it.
+        if not isinstance(request, wire.Leave):
+            assert isinstance(request, wire.Load)
+            return request
+
+
+def _import_all(request: wire.Load) -> None:
+    for name in request.imports:
+        importlib.import_module(name)
+
+
+def _answer(channel: Channel, request: wire.Load, root: Path, rig: Path | None) -> None:
+    """Load the hand-in and answer until the judge leaves it."""
     import torch
 
-    from .server import Server
+    from .server import LeftError, Server
 
-    request = wire.decode_request(channel.receive().header)
-    assert isinstance(request, wire.Load)
+    hand_in = root / request.folder / "submission.py"
+    # Last, so that a helper module of the hand-in cannot shadow torch or the standard library.
+    sys.path.append(str(hand_in.parent))
     torch.set_num_threads(request.threads)
     # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
     torch.set_deterministic_debug_mode("warn")
-    for name in request.imports:
-        importlib.import_module(name)
     try:
-        roots = _roots(code, hand_in, rig if request.rig else None)
+        roots = _roots(hand_in, rig if request.rig else None)
     except BaseException as error:
         channel.reply(loading.describe(error, request.id, hand_in.parent))
-        _leave()
+        return
     module = roots["submission"]
     missing, abstract = loading.unusable(module, request.names)
     names = [name for name in vars(module) if not name.startswith("_")]
     channel.reply(wire.Loaded(request.id, names[:1000], missing, abstract))
     server = Server(roots, torch.device(request.device), hand_in.parent)
-    while True:
-        channel.send(server.answer(channel.receive()))
+    with contextlib.suppress(LeftError):
+        while True:
+            channel.send(server.answer(channel.receive()))
 
 
-def _roots(code: CodeType, hand_in: Path, rig: Path | None) -> dict[str, ModuleType]:
+def _roots(hand_in: Path, rig: Path | None) -> dict[str, ModuleType]:
     roots = {}
     if rig is not None:
         roots["rig"] = loading.execute(loading.compile_source(rig), rig, "rig")
+    code = loading.compile_source(hand_in)
     roots["submission"] = loading.execute(code, hand_in, "submission")
     return roots
 
 
-def _leave() -> NoReturn:
+def _leave(code: int) -> NoReturn:
     """End at once: threads and exit handlers of the hand-in have nothing left to say."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

@@ -22,6 +22,10 @@ class Interrupted(BaseException):
     """Raised in the hand-in's own call when its deadline has passed."""
 
 
+class LeftError(Exception):
+    """The judge is done with this hand-in."""
+
+
 class Server:
     """Holds the roots and the objects that the judge has handles to, and answers one frame at a time.
 
@@ -36,8 +40,13 @@ class Server:
         self._numbers = itertools.count(1)
 
     def answer(self, frame: wire.Frame) -> wire.Frame:
-        """Return the reply to the request in `frame`; whatever the hand-in raises is a reply too."""
+        """Return the reply to the request in `frame`; whatever the hand-in raises is a reply too.
+
+        Raises LeftError for a Leave.
+        """
         request = wire.decode_request(frame.header)
+        if isinstance(request, wire.Leave):
+            raise LeftError
         try:
             value = self._perform(request, frame.payload)
             reply = self._reply(request.id, value)

@@ -217,9 +217,14 @@ Mode: TypeAlias = Literal["call", "vjp", "ops", "meta", "mutated", "shares"]
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):
-    """Import `imports`, then the rig and the hand-in; look up the names that it must define."""
+    """Import `imports`, then the rig and the hand-in; look up the names that it must define.
+
+    `folder` is where under the hand-in's root it lies: "" unless the worker was given a series of
+    hand-ins, each of which it then loads in a forked child of its own.
+    """
 
     id: int
+    folder: str
     names: list[str]
     imports: list[str]
     device: str
@@ -254,7 +259,11 @@ class Seed(msgspec.Struct, tag="seed", frozen=True):
     value: int
 
 
-Request: TypeAlias = Load | Call | Get | Seed
+class Leave(msgspec.Struct, tag="leave", frozen=True):
+    """End of one hand-in of a series. Has no answer: the next request is a Load."""
+
+
+Request: TypeAlias = Load | Call | Get | Seed | Leave
 
 
 # Messages, worker → judge.

@@ -1,6 +1,7 @@
 """x is taken for (T, B, C)."""
 # caught-by: test_samples_do_not_mix
-# advice: You attend along the batch. x is (B, T, C), as with batch_first=True: T is the second dimension.
+# advice: You attend along the batch. x is (B, T, C), as with batch_first=True: T is the second
+# advice: dimension.
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """forward registers its mask as a persistent buffer."""
 # caught-by: test_calls_leave_no_trace
-# advice: forward adds a buffer to the state_dict, so a checkpoint depends on the last input. Use a local variable, or persistent=False.
+# advice: forward adds a buffer to the state_dict, so a checkpoint depends on the last input. Use a
+# advice: local variable, or persistent=False.
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """Functional dropout is called without training=."""
 # caught-by: test_dropout_is_off_in_eval_mode_and_at_rate_zero
-# advice: Your dropout also acts in eval mode. F.dropout needs training=self.training and scaled_dot_product_attention needs dropout_p=0.0 then; nn.Dropout knows by itself.
+# advice: Your dropout also acts in eval mode. F.dropout needs training=self.training and
+# advice: scaled_dot_product_attention needs dropout_p=0.0 then; nn.Dropout knows by itself.
 
 import solution
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 """Dropout acts on the output of proj."""
 # caught-by: test_dropout_drops_attention_weights_in_train_mode
-# advice: Check where your dropout acts: once, on the attention weights, between the softmax and the product with v.
+# advice: Check where your dropout acts: once, on the attention weights, between the softmax and the
+# advice: product with v.
 
 import solution
 from torch import Tensor

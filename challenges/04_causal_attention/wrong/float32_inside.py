@@ -1,7 +1,8 @@
 """Everything inside is cast to float32."""
 # caught-by: test_single_token
 # caught-by: test_matches_reference
-# advice: Your result has float32 accuracy although x is float64. Drop the .float() calls; the layers already have the dtype of x.
+# advice: Your result has float32 accuracy although x is float64. Drop the .float() calls; the
+# advice: layers already have the dtype of x.
 
 import solution
 from torch import Tensor

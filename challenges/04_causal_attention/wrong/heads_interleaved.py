@@ -1,6 +1,7 @@
 """Head h takes every H-th feature."""
 # caught-by: test_heads_are_contiguous_and_separate
-# advice: Your head h owns features h, h + H, h + 2H, ... Heads are contiguous: split C into (H, D), not (D, H).
+# advice: Your head h owns features h, h + H, h + 2H, ... Heads are contiguous: split C into (H, D),
+# advice: not (D, H).
 
 import solution
 from torch import Tensor

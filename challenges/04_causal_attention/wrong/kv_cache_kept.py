@@ -1,6 +1,7 @@
 """Keys and values of earlier calls stay in a cache."""
 # caught-by: test_calls_leave_no_trace
-# advice: Your module remembers keys and values of earlier calls. forward is a function of x alone: drop the cache.
+# advice: Your module remembers keys and values of earlier calls. forward is a function of x alone:
+# advice: drop the cache.
 
 import solution
 import torch

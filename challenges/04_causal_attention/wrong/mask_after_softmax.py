@@ -1,7 +1,8 @@
 """The mask multiplies the weights after the softmax."""
 # caught-by: test_weights_sum_to_one
 # caught-by: test_output_depends_on_the_past_and_never_on_the_future
-# advice: You mask after the softmax: the visible weights no longer sum to 1 and their sum tells about the future. Mask the scores before it.
+# advice: You mask after the softmax: the visible weights no longer sum to 1 and their sum tells
+# advice: about the future. Mask the scores before it.
 
 import solution
 from torch import Tensor

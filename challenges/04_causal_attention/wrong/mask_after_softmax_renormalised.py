@@ -1,6 +1,7 @@
 """Weights are masked after the softmax and divided by their sum."""
 # caught-by: test_large_hidden_scores
-# advice: Masking after the softmax and dividing by the sum is 0/0 when a hidden score is huge. Mask the scores before the softmax.
+# advice: Masking after the softmax and dividing by the sum is 0/0 when a hidden score is huge. Mask
+# advice: the scores before the softmax.
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """A float32 mask is added to the scores."""
 # caught-by: test_float32_and_bfloat16
-# advice: Your additive mask is float32 whatever x is, which turns bfloat16 scores into float32. Give it dtype=x.dtype, or use a boolean mask.
+# advice: Your additive mask is float32 whatever x is, which turns bfloat16 scores into float32.
+# advice: Give it dtype=x.dtype, or use a boolean mask.
 
 import solution
 import torch

@@ -1,6 +1,7 @@
 """The mask is created on the CPU."""
 # caught-by: test_runs_on_any_device
-# advice: Your mask is always on the CPU, so the module breaks on a GPU. Create it with device=x.device.
+# advice: Your mask is always on the CPU, so the module breaks on a GPU. Create it with
+# advice: device=x.device.
 
 import solution
 import torch

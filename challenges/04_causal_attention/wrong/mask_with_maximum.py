@@ -1,6 +1,7 @@
 """A mask for 1024 positions is registered once."""
 # caught-by: test_any_length
-# advice: Your mask has a fixed size, so longer inputs fail. The constructor knows no longest T: make the mask from the input's T.
+# advice: Your mask has a fixed size, so longer inputs fail. The constructor knows no longest T:
+# advice: make the mask from the input's T.
 
 import solution
 import torch

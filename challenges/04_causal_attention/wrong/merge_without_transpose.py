@@ -1,7 +1,8 @@
 """The heads are merged without moving T back before H."""
 # caught-by: test_heads_are_contiguous_and_separate
 # caught-by: test_output_depends_on_the_past_and_never_on_the_future
-# advice: You reshape (B, H, T, D) straight to (B, T, C), which mixes positions. Transpose to (B, T, H, D) first.
+# advice: You reshape (B, H, T, D) straight to (B, T, C), which mixes positions. Transpose to (B, T,
+# advice: H, D) first.
 
 import solution
 from torch import Tensor

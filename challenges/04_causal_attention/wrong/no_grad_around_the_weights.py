@@ -1,6 +1,7 @@
 """The attention weights are computed under no_grad."""
 # caught-by: test_gradients
-# advice: Your weights are cut from the graph, so q and k never learn. Only the mask may be made under no_grad.
+# advice: Your weights are cut from the graph, so q and k never learn. Only the mask may be made
+# advice: under no_grad.
 
 import solution
 import torch

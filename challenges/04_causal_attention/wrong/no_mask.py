@@ -1,7 +1,8 @@
 """There is no mask at all."""
 # caught-by: test_output_depends_on_the_past_and_never_on_the_future
 # caught-by: test_equal_scores_average_the_visible_values
-# advice: Every position sees the whole sequence. Fill the scores of later keys with -inf before the softmax.
+# advice: Every position sees the whole sequence. Fill the scores of later keys with -inf before the
+# advice: softmax.
 
 import solution
 from torch import Tensor

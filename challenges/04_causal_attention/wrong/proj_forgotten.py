@@ -1,6 +1,7 @@
 """The merged heads are returned without proj."""
 # caught-by: test_single_token
-# advice: The merged heads still have to go through self.proj: that is where heads exchange information.
+# advice: The merged heads still have to go through self.proj: that is where heads exchange
+# advice: information.
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """Rows of qkv are read head by head, each with its own q, k, v."""
 # caught-by: test_heads_are_contiguous_and_separate
-# advice: You split qkv into heads first and into q, k, v second. All of q comes first: reshape to (B, T, 3, H, D), not (B, T, H, 3 * D).
+# advice: You split qkv into heads first and into q, k, v second. All of q comes first: reshape to
+# advice: (B, T, 3, H, D), not (B, T, H, 3 * D).
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """The scores are scaled by sqrt(embed_dim)."""
 # caught-by: test_heads_are_contiguous_and_separate
-# advice: You scale by sqrt(embed_dim). A score is a sum over head_dim products, so divide by sqrt(head_dim).
+# advice: You scale by sqrt(embed_dim). A score is a sum over head_dim products, so divide by
+# advice: sqrt(head_dim).
 
 import solution
 from torch import Tensor

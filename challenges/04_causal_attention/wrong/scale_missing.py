@@ -1,6 +1,7 @@
 """The scores are not scaled."""
 # caught-by: test_scores_are_scaled
-# advice: Divide the scores by sqrt(head_dim): without it they grow with the head's width and the softmax saturates.
+# advice: Divide the scores by sqrt(head_dim): without it they grow with the head's width and the
+# advice: softmax saturates.
 
 import solution
 from torch import Tensor

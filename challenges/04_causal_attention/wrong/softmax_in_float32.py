@@ -1,6 +1,7 @@
 """The softmax is always computed in float32."""
 # caught-by: test_equal_scores_average_the_visible_values
-# advice: You compute the softmax in float32 even when x is float64. Never use less precision than x has: leave the dtype alone, or promote with torch.promote_types(x.dtype, torch.float32).
+# advice: You compute the softmax in float32 even when x is float64. Never use less precision than x
+# advice: has: leave the dtype alone, or promote with torch.promote_types(x.dtype, torch.float32).
 
 import solution
 import torch

@@ -1,7 +1,8 @@
 """The softmax runs over the queries."""
 # caught-by: test_weights_sum_to_one
 # caught-by: test_scores_are_scaled
-# advice: Your softmax runs over the queries. Each query's weights over the keys sum to 1: softmax(dim=-1).
+# advice: Your softmax runs over the queries. Each query's weights over the keys sum to 1:
+# advice: softmax(dim=-1).
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """The softmax is exp divided by its sum."""
 # caught-by: test_shifted_scores
-# advice: exp overflows for large scores. Subtract each row's maximum before exp, or use torch.softmax, which does.
+# advice: exp overflows for large scores. Subtract each row's maximum before exp, or use
+# advice: torch.softmax, which does.
 
 import solution
 from torch import Tensor

@@ -1,6 +1,7 @@
 """The input is flattened with view."""
 # caught-by: test_non_contiguous_input
-# advice: x.view(B * T, C) fails when x is a transposed tensor. Linear layers take (B, T, C) as it is; otherwise use reshape.
+# advice: x.view(B * T, C) fails when x is a transposed tensor. Linear layers take (B, T, C) as it
+# advice: is; otherwise use reshape.
 
 import solution
 from torch import Tensor

@@ -11,7 +11,7 @@ from torch import Tensor
 # One-sided 99% of the normal distribution.
 CONFIDENCE_99 = 2.33
 
-# In a fair game, see Scores.log_evidence: e**-25 is 1e-11.
+# See log_evidence: in an honest game the chance is at most e**-25, about 1e-11.
 IMPOSSIBLE = 25.0
 
 LastLogits = Callable[[Tensor], Tensor]
@@ -29,10 +29,12 @@ class Estimate:
         """The mean is below this with 99% confidence."""
         return self.mean + CONFIDENCE_99 * self.stderr
 
-    @property
-    def lower(self) -> float:
-        """The mean is above this with 99% confidence."""
-        return self.mean - CONFIDENCE_99 * self.stderr
+    def shifted(self, by: float) -> "Estimate":
+        """The estimate of a mean that differs by a known number."""
+        return Estimate(self.mean + by, self.stderr)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.stderr:.3f}"
 
 
 def prefix_lengths(num_stories: int) -> Tensor:

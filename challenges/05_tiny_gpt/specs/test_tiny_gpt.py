@@ -1,25 +1,19 @@
 """Hidden specs of challenge 05: the architecture first, in milliseconds; then one training, scored.
 
 The language is drawn from the run's seed. The model that is scored is a second one, built anew and
-given the trained weights, so what was learnt must sit in the parameters.
+given the trained weights, so what was learnt must sit in them.
 """
 
 import pytest
 import torch
 from language import STORY_LEN, VOCAB_SIZE, Language, entropy_floor
 from ngram import best_ngram, unigram
-from scoring import (
-    IMPOSSIBLE,
-    Estimate,
-    at_scored_position,
-    log_evidence,
-    model_nll,
-    stratified,
-)
+from scoring import IMPOSSIBLE, at_scored_position, log_evidence, model_nll, stratified
 
 MAX_PARAMETERS = 500_000
 NUM_STORIES = 20_000
 SCORED_PER_LENGTH = 100
+SCORED_PER_LENGTH_FRESH = 20
 TARGET = 0.90
 
 # The architecture is tried on a small vocabulary and short sequences.
@@ -32,7 +26,7 @@ def seed_from(rng):
 
 
 def build(submission, rng, device, vocab_size=SMALL_VOCAB, max_seq_len=SMALL_LEN):
-    """A model in eval mode, its parameters shaken."""
+    """A model in eval mode with noise on its parameters: none is zero or one by its initialisation."""
     submission.seed(seed_from(rng))
     model = submission.build_model(vocab_size, max_seq_len)
     submission.rig.perturb(model, seed_from(rng))
@@ -42,39 +36,268 @@ def build(submission, rng, device, vocab_size=SMALL_VOCAB, max_seq_len=SMALL_LEN
 
 
 def random_tokens(rng, *shape, vocab_size=SMALL_VOCAB):
-    """Uniformly drawn token ids."""
+    """Token ids, uniformly drawn."""
     return torch.randint(vocab_size, shape, generator=rng)
 
 
 def checked(expect, logits, idx, vocab_size=SMALL_VOCAB):
-    """The logits for `idx`, once their type, shape and dtype are right, without NaN."""
-    shape = (*idx.shape, vocab_size)
-    hint = f"For idx of shape {tuple(idx.shape)}, return logits (B, T, V) = {shape}, and only them."
-    logits = expect.tensor(logits, shape=shape, hint=hint)
-    expect.that(logits.dtype.is_floating_point, f"Your logits are {logits.dtype}, not floats.")
+    """The logits for `idx` once type, shape and dtype are right and all numbers finite."""
+    hint = "forward takes idx (B, T) and returns logits (B, T, V): no tuple, no loss, every position."
+    logits = expect.tensor(logits, shape=(*idx.shape, vocab_size), hint=hint)
+    dtype = str(logits.dtype).removeprefix("torch.")
+    expect.that(logits.is_floating_point(), f"Your logits are {dtype}.\n{hint}")
     return logits
+
+
+def alike(a, b):
+    """Whether logits agree up to the rounding of kernels that depend on the batch's shape."""
+    return torch.allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.points(4)
 def test_logits(submission, rng, device, expect):
-    """In eval mode, the same tokens give the same (B, T, V) logits and others give others."""
-    for vocab_size, seq_len in [(11, 12), (VOCAB_SIZE, STORY_LEN), (40, 7)]:
+    """In eval mode the same tokens give the same (B, T, V) logits, and others give others."""
+    for vocab_size, seq_len in [(SMALL_VOCAB, SMALL_LEN), (VOCAB_SIZE, STORY_LEN), (40, 7)]:
         model = build(submission, rng, device, vocab_size, seq_len)
         idx = random_tokens(rng, 4, seq_len, vocab_size=vocab_size)
-        idx[2] = idx[0]
+        idx[2:] = idx[0]
         idx[3, -1] = (idx[0, -1] + 1) % vocab_size
-        idx[3, :-1] = idx[0, :-1]
         output = model(idx)
         logits = checked(expect, output, idx, vocab_size)
         expect.that(output.requires_grad, "Your logits are cut from the graph: nothing can learn.")
         again = checked(expect, model(idx), idx, vocab_size)
-        hint = "Dropout must be off in eval mode: use nn.Dropout, or pass training=self.training."
         expect.that(
-            torch.allclose(again, logits, rtol=1e-3, atol=1e-4)
-            and torch.allclose(logits[2], logits[0], rtol=1e-3, atol=1e-4),
-            f"The same tokens gave other logits in eval mode.\n{hint}",
+            alike(again, logits) and alike(logits[2], logits[0]),
+            "In eval mode the same tokens gave other logits.\n"
+            "Dropout must follow train() and eval(), and no call may leave a trace in the model.",
         )
         expect.that(
-            not torch.allclose(logits[3, -1], logits[0, -1], rtol=1e-3, atol=1e-4),
-            "Other tokens gave the same logits.",
+            not alike(logits[3, -1], logits[0, -1]),
+            "Another token gave the same logits.\nThe logits at t depend on token t itself, too.",
         )
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_number_of_parameters(submission, expect):
+    """The model for this language has at most 500,000 parameters, buffers included."""
+    weights = submission.build_model(VOCAB_SIZE, STORY_LEN).state_dict()
+    count = sum(w.numel() for w in weights.values() if isinstance(w, torch.Tensor))
+    expect.that(count <= MAX_PARAMETERS, f"The state_dict holds {count:,} numbers.")
+
+
+@pytest.mark.points(6)
+@pytest.mark.needs("test_logits")
+def test_future_tokens_do_not_reach_the_past(submission, rng, device, expect):
+    """The logits at position t do not depend on tokens after t."""
+    changed, base = change_each_token(submission, rng, device, expect)
+    moved = ~torch.isclose(changed, base, rtol=1e-3, atol=1e-4).all(dim=2)  # (token s, position t)
+    token, position = moved.tril(-1).nonzero(as_tuple=True)  # t < s
+    if len(token):
+        reach = int((token - position).max())
+        which = "any later token" if reach == SMALL_LEN - 1 else "the next few tokens"
+        expect.that(
+            False,
+            f"The logits at a position depend on {which}.\n"
+            "Position t attends to 0..t. In use there is nothing after t to peek at.",
+        )
+
+
+def change_each_token(submission, rng, device, expect):
+    """Logits with token s changed, (T, T, V) by s and position, and those of the original, (T, V)."""
+    model = build(submission, rng, device)
+    idx = random_tokens(rng, 1, SMALL_LEN).repeat(SMALL_LEN + 1, 1)
+    idx[:-1] += torch.diag(torch.randint(1, SMALL_VOCAB, (SMALL_LEN,), generator=rng))
+    idx %= SMALL_VOCAB
+    logits = checked(expect, model(idx), idx)
+    return logits[:-1], logits[-1]
+
+
+@pytest.mark.points(3)
+@pytest.mark.needs("test_logits")
+def test_every_token_of_the_prefix_counts(submission, rng, device, expect):
+    """The logits at position t depend on every one of the tokens 0..t."""
+    changed, base = change_each_token(submission, rng, device, expect)
+    moved = (changed - base).abs().amax(dim=2) > 1e-6
+    expect.that(
+        bool(moved[:, -1].all()),
+        "The last logits do not depend on all tokens before them.\n"
+        "A bigram model sees one token, a window a few: let every position look back to the start.",
+    )
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_order_of_the_prefix_counts(submission, rng, device, expect):
+    """The logits depend on the order of the tokens before."""
+    model = build(submission, rng, device)
+    idx = torch.randperm(SMALL_VOCAB, generator=rng).repeat(2, 1)
+    idx[1, :-1] = idx[0, :-1].flip(0)
+    logits = checked(expect, model(idx), idx)
+    expect.that(
+        not torch.allclose(logits[1, -1], logits[0, -1], rtol=0, atol=1e-6),
+        "The prefix backwards gave the same last logits.\nTell the model where each token stands.",
+    )
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_rows_are_independent(submission, rng, device, expect):
+    """A row gives the same logits alone as in any batch."""
+    model = build(submission, rng, device)
+    idx = random_tokens(rng, 5, SMALL_LEN)
+    together = checked(expect, model(idx), idx)
+    for row in range(5):
+        alone = checked(expect, model(idx[row : row + 1]), idx[row : row + 1])
+        expect.that(
+            alike(alone[0], together[row]),
+            "A row gives other logits alone than in a batch.\n"
+            "Normalise over the features; no statistic, mask or softmax may run over the batch.",
+        )
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_any_length(submission, rng, device, expect):
+    """A prefix of any length from 1 gives the first rows of the whole sequence's logits."""
+    model = build(submission, rng, device, max_seq_len=STORY_LEN)
+    idx = random_tokens(rng, 2, STORY_LEN)
+    whole = checked(expect, model(idx), idx)
+    for length in (1, 2, 3, 8, 31, STORY_LEN - 1):
+        logits = checked(expect, model(idx[:, :length].contiguous()), idx[:, :length])
+        expect.that(
+            alike(logits, whole[:, :length]),
+            "A prefix gives other logits than the same tokens in a longer sequence.\n"
+            "Positions count from the start: 0..T-1, whatever T is.",
+        )
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_every_device(submission, reference, rng, device, expect):
+    """The model runs where its parameters and tokens are (tried on the meta device)."""
+    idx = random_tokens(rng, 3, 5)
+    model = build(submission, rng, device)
+    checked(expect, model(idx), idx)
+    hint = "Whatever forward makes (positions, masks) is made with device=idx.device."
+    expect(model.meta(idx), reference.build_model(SMALL_VOCAB, SMALL_LEN).meta(idx), hint=hint)
+
+
+@pytest.mark.points(2)
+@pytest.mark.needs("test_logits")
+def test_weights_can_be_saved_and_restored(submission, rng, device, expect):
+    """A second model with the first one's state_dict gives the same logits."""
+    model, restored = build(submission, rng, device), build(submission, rng, device)
+    restored.load_state_dict(model.state_dict())
+    idx = random_tokens(rng, 3, SMALL_LEN)
+    expect.that(
+        alike(checked(expect, restored(idx), idx), checked(expect, model(idx), idx)),
+        "A model with restored weights gives other logits.\n"
+        "Register what matters: nn.Parameter, nn.ModuleList (not a Python list), register_buffer.",
+    )
+
+
+def last_logits(model, expect):
+    """A function from prefixes (B, t) to checked logits (B, V) at their last position."""
+
+    def ask(prefixes):
+        return checked(expect, model(prefixes), prefixes, VOCAB_SIZE)[:, -1]
+
+    return ask
+
+
+def train_and_restore(submission, rng, corpus, device, budget):
+    """Train a model on the corpus, and return another one that was given its weights."""
+    submission.seed(seed_from(rng))
+    model = submission.build_model(VOCAB_SIZE, STORY_LEN)
+    model.to(device)
+    model.train()
+    # A run that is stopped at the limit is scored with the weights that it has.
+    submission.train.within(budget)(model, corpus, device, budget)
+    restored = submission.build_model(VOCAB_SIZE, STORY_LEN)
+    restored.load_state_dict(model.state_dict())
+    restored.to(device)
+    restored.eval()
+    return restored
+
+
+@pytest.mark.points(10)
+@pytest.mark.needs(
+    "test_number_of_parameters",
+    "test_future_tokens_do_not_reach_the_past",
+    "test_every_token_of_the_prefix_counts",
+    "test_order_of_the_prefix_counts",
+    "test_rows_are_independent",
+    "test_any_length",
+    "test_every_device",
+    "test_weights_can_be_saved_and_restored",
+)
+def test_training_beats_the_unigram(
+    submission, rng, device, budget, expect, metric, violation, shared
+):
+    """After training, the loss on new stories is below that of token frequencies."""
+    language = Language(rng.initial_seed())
+    corpus = language.stories(NUM_STORIES, "corpus").tokens
+    stories = language.stories(SCORED_PER_LENGTH * (STORY_LEN - 1), "validation")
+    restored = train_and_restore(submission, rng, corpus, device, budget)
+    nll = model_nll(last_logits(restored, expect), stories)
+    if log_evidence(nll, stories) > IMPOSSIBLE:
+        violation("The loss lies below the entropy of the language, which takes knowing the answers.")
+    excess = stratified(nll + at_scored_position(stories.log_probs))
+    loss = excess.shifted(entropy_floor())
+    metric(loss.mean, loss.stderr)
+    shared.update(language=language, corpus=corpus, stories=stories, restored=restored)
+    shared.update(nll=nll, loss=loss)
+    frequencies = unigram(corpus, VOCAB_SIZE).log_probs(stories.tokens)
+    expect.that(
+        stratified(nll + at_scored_position(frequencies)).upper < 0,
+        "Training left the model no better than guessing by frequency.\n"
+        "Logits at t predict token t + 1. train changes the model that it is given, in place. "
+        f"Loss: {loss}.",
+    )
+
+
+@pytest.mark.points(5)
+@pytest.mark.needs("test_training_beats_the_unigram")
+def test_knowledge_is_in_the_weights(submission, rng, expect, shared):
+    """Given the weights of an untrained model, the model has forgotten what it learnt."""
+    submission.seed(seed_from(rng))
+    fresh = submission.build_model(VOCAB_SIZE, STORY_LEN).state_dict()
+    shared["restored"].load_state_dict(fresh)
+    stories = shared["language"].stories(SCORED_PER_LENGTH_FRESH * (STORY_LEN - 1), "fresh")
+    nll = model_nll(last_logits(shared["restored"], expect), stories)
+    frequencies = unigram(shared["corpus"], VOCAB_SIZE).log_probs(stories.tokens)
+    expect.that(
+        stratified(nll + at_scored_position(frequencies)).upper > -0.1,
+        "With the weights of an untrained model it still knows the language.\n"
+        "Keep what is learnt in parameters and buffers, not in globals or attributes.",
+    )
+
+
+@pytest.mark.points(15)
+@pytest.mark.needs("test_training_beats_the_unigram")
+def test_beats_the_best_ngram(expect, shared):
+    """The loss is below that of the best back-off n-gram model of the same corpus."""
+    stories, nll, loss = shared["stories"], shared["nll"], shared["loss"]
+    log_probs = best_ngram(shared["corpus"], VOCAB_SIZE).log_probs(stories.tokens)
+    advantage = stratified(nll + at_scored_position(log_probs))
+    ngram_loss = loss.mean - advantage.mean
+    expect.that(
+        advantage.upper < 0,
+        "The loss is not below that of the best n-gram model.\n"
+        f"Yours: {loss}; the n-gram's: {ngram_loss:.3f}. Look at your learning curve: does it still "
+        "fall when training ends, or has it been flat for long?",
+    )
+
+
+@pytest.mark.points(45)
+@pytest.mark.needs("test_knowledge_is_in_the_weights", "test_beats_the_best_ngram")
+def test_reaches_the_target(expect, shared):
+    """The loss is below 0.90 nats per token, with 99% confidence."""
+    loss = shared["loss"]
+    expect.that(
+        loss.upper < TARGET,
+        "The loss is not below the target.\n"
+        f"Yours: {loss}; the target: {TARGET:.2f}, with 99% confidence. To get there, the model must "
+        "look up what a story has said before.",
+    )
