@@ -85,8 +85,10 @@ class Expect:
         """Return `value` once it is a finite int or float."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.fail(f"Your result is {_a(value)}, expected a number.", hint)
-        if not math.isfinite(value):
+        if not isinstance(value, int) and not math.isfinite(value):
             self.fail("Your result is not a finite number.", hint)
+        if abs(value) > 1e300:
+            self.fail("Your result is a number beyond all bounds.", hint)
         return value
 
     @staticmethod
@@ -166,7 +168,9 @@ class _Comparison:
         number = isinstance(actual, (int, float, complex)) and not isinstance(actual, bool)
         if not number or (isinstance(expected, int) and not isinstance(actual, int)):
             return f"{_subject(path)} is {_a(actual)}, expected {_a(expected)}."
-        if isinstance(expected, int):
+        if isinstance(actual, complex) and not isinstance(expected, complex):
+            return f"{_subject(path)} is a complex number, expected {_a(expected)}."
+        if isinstance(expected, int) or (isinstance(actual, int) and abs(actual) > 1e300):
             return None if actual == expected else f"{_subject(path)} has the wrong value."
         kind = torch.complex128 if isinstance(expected, complex) else torch.float64
         got, wanted = torch.tensor(actual, dtype=kind), torch.tensor(expected, dtype=kind)

@@ -18,7 +18,7 @@ from pytest_jsonreport.plugin import JSONReport
 from grader import tamper, words
 from grader.challenge import Challenge, load
 from grader.session import LocalTransport, PipeTransport, Session, SessionLost
-from grader.specs import Context, Fault, SpecPlugin, verdicts
+from grader.specs import MESSAGE_KEPT, Context, Fault, SpecPlugin, verdicts
 from grader.verdict import Event, JudgeRequest, Progress, Run, Verdict
 from grader.worker import loading, wire
 from leaderboard.score import Status
@@ -77,6 +77,7 @@ def _run(
         challenge=challenge,
         submission=session,
         reference=_reference(challenge, request),
+        fresh_reference=lambda: _reference(challenge, request),
         seed=run.seed,
         budget=seconds if run.train_seconds is None else run.train_seconds,
         on_spec=reporter.spec,
@@ -160,4 +161,4 @@ def _verdict(status: Status, message: str, specs: list, context: Context) -> Ver
 
 
 def _ended(status: Status, message: str) -> Verdict:
-    return Verdict(status, message, [], None, str(torch.__version__), "")
+    return Verdict(status, message[:MESSAGE_KEPT], [], None, str(torch.__version__), "")

@@ -10,6 +10,7 @@ import os
 import queue
 import secrets
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ class Transport(Protocol):
         """Return the answer; raises SessionLost where there is none within `seconds`."""
         ...
 
-    def send(self, frame: wire.Frame) -> None:
+    def send(self, frame: wire.Frame, seconds: float) -> None:
         """Send what has no answer."""
         ...
 
@@ -84,11 +85,14 @@ class PipeTransport:
 
     def __init__(self, reader: int, writer: int, limits: wire.FrameLimits | None = None) -> None:
         self._writer = writer
+        self._outgoing: queue.Queue[wire.Frame] = queue.Queue()
+        self._written: queue.Queue[OSError | None] = queue.Queue()
         self._limits = limits or wire.FrameLimits()
         # Bounded: a worker that floods the channel fills a pipe, not the judge's memory.
         self._frames: queue.Queue[wire.Frame | Exception] = queue.Queue(maxsize=2)
-        thread = threading.Thread(target=self._read_all, args=(reader,), daemon=True)
-        thread.start()
+        threading.Thread(target=self._read_all, args=(reader,), daemon=True).start()
+        # Written by a thread as well: a worker that stops reading must not stop our clock.
+        threading.Thread(target=self._write_all, daemon=True).start()
 
     def receive(self, seconds: float) -> wire.Frame:
         """Return the next frame from the worker."""
@@ -107,17 +111,28 @@ class PipeTransport:
         if not self._frames.empty():
             self.receive(0)
             raise SessionLost("violation", "The hand-in's process answered before it was asked.")
-        self.send(frame)
-        return self.receive(seconds)
+        started = time.monotonic()
+        self.send(frame, seconds)
+        return self.receive(max(0.0, seconds - (time.monotonic() - started)))
 
-    def send(self, frame: wire.Frame) -> None:
-        """Send a frame; raises SessionLost if nobody is there to read it."""
+    def send(self, frame: wire.Frame, seconds: float) -> None:
+        """Send a frame; raises SessionLost if nobody reads it."""
+        self._outgoing.put(frame)
         try:
-            wire.write_frame(self._write, frame)
-        except BrokenPipeError:
-            raise SessionLost(
-                "crashed", "The hand-in's process ended before it was asked."
-            ) from None
+            error = self._written.get(timeout=seconds)
+        except queue.Empty:
+            raise SessionLost("timeout", f"no question was taken for {seconds:g} s") from None
+        if error is not None:
+            raise SessionLost("crashed", "The hand-in's process ended before it was asked.")
+
+    def _write_all(self) -> None:
+        while True:
+            frame = self._outgoing.get()
+            try:
+                wire.write_frame(self._write, frame)
+                self._written.put(None)
+            except OSError as error:
+                self._written.put(error)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -148,7 +163,7 @@ class LocalTransport:
         """Return the answer of the server in this process; the deadline does not apply."""
         return self._server.answer(frame)
 
-    def send(self, frame: wire.Frame) -> None:
+    def send(self, frame: wire.Frame, seconds: float) -> None:
         """Nothing that has no answer matters here."""
 
 
@@ -185,7 +200,7 @@ class Session:
 
     def leave(self) -> None:
         """End this hand-in of a series; the session is of no use afterwards."""
-        self._transport.send(wire.Frame(wire.encode_message(wire.Leave()), b""))
+        self._transport.send(wire.Frame(wire.encode_message(wire.Leave()), b""), 5.0)
 
     def remote(self, root: str | int, type_name: str = "module") -> Remote:
         """Return the remote object at a root."""
@@ -228,7 +243,7 @@ class Session:
 
     def _ask(
         self,
-        request: wire.Request,
+        request: wire.Load | wire.Call | wire.Get | wire.Seed,
         payload: bytes,
         seconds: float,
         inputs: list[torch.Tensor],
@@ -251,7 +266,10 @@ class Session:
         return self.tamper(value, inputs) if self.tamper else value
 
     def _exchange(
-        self, request: wire.Request, payload: bytes, seconds: float
+        self,
+        request: wire.Load | wire.Call | wire.Get | wire.Seed,
+        payload: bytes,
+        seconds: float,
     ) -> tuple[wire.Reply, bytes]:
         if self.lost is not None:
             raise self.lost

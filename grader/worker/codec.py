@@ -218,6 +218,7 @@ class Decoder:
         self._on_handle = on_handle
         self._storages = _storages(payload)
         self._placed: dict[int, torch.Tensor] = {}
+        self._bools: dict[int, torch.Tensor] = {}
 
     def value(self, node: wire.Node) -> Any:
         """Return the value of `node`; raises WireError for a node that no sender of ours makes."""
@@ -231,6 +232,8 @@ class Decoder:
                 return self._mapping(node)
             case wire.RecordNode():
                 fields = {name: self.value(item) for name, item in node.fields}
+                if len(fields) != len(node.fields):
+                    raise wire.WireError("a record with a field twice")
                 return Record(node.type_name, fields)
             case wire.HandleNode():
                 return self._on_handle(node)
@@ -273,12 +276,16 @@ class Decoder:
         tensor.set_(flat.untyped_storage(), node.offset, node.shape, stride)
         if dtype == torch.bool and self._strict:
             # A byte other than 0 or 1 in a bool is undefined behaviour in torch's kernels.
-            tensor = flat.ne(0).view(node.shape)
+            # Once per storage: a message may name one storage many times.
+            if node.storage not in self._bools:
+                self._bools[node.storage] = flat.ne(0)
+            tensor = self._bools[node.storage].view(node.shape)
         if node.requires_grad and (dtype.is_floating_point or dtype.is_complex):
             tensor.requires_grad_(True)
         if self._strict:
             # A plain attribute: the values stay a plain torch.Tensor.
-            setattr(tensor, "origin", Origin(node.device, node.kind))  # noqa: B010
+            origin = Origin(str(_device(node.device)), node.kind)
+            setattr(tensor, "origin", origin)  # noqa: B010
         return tensor
 
     def _storage(self, node: wire.TensorNode) -> bytes:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import psutil
@@ -260,66 +260,67 @@ def test_wrong_usage_grades_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def interrupted(mini: Challenge, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
-    """Interrupted gradings, by whom the signal reached: "command" alone, or "terminal" with all."""
-    runs = {
-        way: _Interrupted(mini, tmp_path_factory.mktemp(way)) for way in ("command", "terminal")
-    }
-    for way, one in runs.items():
-        one.interrupt(whole_group=way == "terminal")
-    return runs.__getitem__
+class Interrupted(msgspec.Struct, frozen=True):
+    """What Ctrl-C left of a grading."""
+
+    returncode: int
+    stdout: bytes
+    stderr: str
+    tree: list[psutil.Process]
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """The folder of scores that it was told."""
+        return self.folder / "store"
 
 
-class _Interrupted:
-    """One grading of the hand-in that loops, from its start to what Ctrl-C leaves of it."""
-
-    def __init__(self, mini: Challenge, folder: Path) -> None:
-        self.folder = folder
-        self.store = folder / "store"
-        source = hand_in("interrupted_by_user", folder)
-        arguments = command(mini, source, self.store)
-        self._process = subprocess.Popen(
-            arguments,
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self.tree: list[psutil.Process] = []
-
-    def interrupt(self, whole_group: bool) -> None:
-        """Wait until the hand-in loops, then press Ctrl-C."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not labelled(self.folder):
-            assert self._process.poll() is None, self._process.communicate()
-            assert time.monotonic() < deadline, "the hand-in never began to loop"
-            time.sleep(0.05)
-        self.tree = psutil.Process(self._process.pid).children(recursive=True)
-        if whole_group:
-            os.killpg(self._process.pid, signal.SIGINT)
-        else:
-            self._process.send_signal(signal.SIGINT)
-        self.stdout, self.stderr = self._process.communicate(timeout=PATIENCE_S)
-        self.returncode = self._process.returncode
+@pytest.fixture(scope="module", params=["command", "terminal"])
+def interrupted(
+    request: pytest.FixtureRequest, mini: Challenge, tmp_path_factory: pytest.TempPathFactory
+) -> Interrupted:
+    """A grading whose hand-in loops, interrupted: the command alone, or the terminal's whole group."""
+    folder = tmp_path_factory.mktemp(request.param)
+    arguments = command(mini, hand_in("interrupted_by_user", folder), folder / "store")
+    process = subprocess.Popen(
+        arguments,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            wait_for_label(folder, process)
+            tree = psutil.Process(process.pid).children(recursive=True)
+            send = os.killpg if request.param == "terminal" else os.kill
+            send(process.pid, signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    return Interrupted(process.returncode, stdout, stderr.decode(), tree, folder)
 
 
-@pytest.mark.parametrize("way", ["command", "terminal"])
-def test_ctrl_c_ends_cleanly(way: str, interrupted: Callable[[str], Any]) -> None:
+def wait_for_label(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return once the hand-in has started its labelled process, just before it loops."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not labelled(folder):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the hand-in never began to loop"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_ends_cleanly(interrupted: Interrupted) -> None:
     """Ctrl-C is exit code 130 and one sentence, without a traceback and without a record."""
-    ended = interrupted(way)
+    code = EXPECTED["interrupted_by_user"].exit
 
-    assert ended.returncode == EXPECTED["interrupted_by_user"].exit, ended.stderr.decode()
-    assert ended.stdout == b""
-    assert ended.stderr.decode().splitlines() == ["Interrupted. Nothing was saved."]
-    assert not ended.store.exists()
+    assert (interrupted.returncode, interrupted.stdout) == (code, b""), interrupted.stderr
+    assert interrupted.stderr.splitlines() == ["Interrupted. Nothing was saved."]
+    assert not interrupted.store.exists()
 
 
-@pytest.mark.parametrize("way", ["command", "terminal"])
-def test_ctrl_c_kills_the_whole_tree(way: str, interrupted: Callable[[str], Any]) -> None:
+def test_ctrl_c_kills_the_whole_tree(interrupted: Interrupted) -> None:
     """After Ctrl-C judge, worker and every process of the hand-in are gone."""
-    ended = interrupted(way)
-
-    assert len(ended.tree) >= 3  # judge, worker, the hand-in's own
-    assert [process for process in ended.tree if process.is_running()] == []
-    assert labelled(ended.folder) == []
+    assert len(interrupted.tree) >= 3  # judge, worker, the hand-in's own
+    assert [process for process in interrupted.tree if process.is_running()] == []
+    assert labelled(interrupted.folder) == []

@@ -1,6 +1,6 @@
 """The probabilities in the entropy are detached."""
 # caught-by: test_policy_loss_gradients
-# advice: The entropy depends on the logits through both factors, p and log p; detaching one of them gives another gradient.
+# advice: The entropy depends on the logits through p and through log p. With p detached its gradient is exactly zero: detach neither.
 
 import torch.nn.functional as F
 from solution import *  # noqa: F403

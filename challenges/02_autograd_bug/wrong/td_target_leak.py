@@ -1,6 +1,6 @@
 """The target is not detached."""
 # caught-by: test_td_loss_gradients
-# advice: td_loss also pulls the target towards the prediction: the next state's value inside the target needs a detach().
+# advice: td_loss also moves the target towards the prediction: the value inside the target needs a detach().
 
 from solution import *  # noqa: F403
 from torch import Tensor
