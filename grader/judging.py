@@ -141,7 +141,8 @@ def _pytest(challenge: Challenge, context: Context) -> dict[str, object]:
         "--tb=short",
     ]
     options += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
-    options += ["--json-report-file=none", "--import-mode=importlib", folder]
+    # No conftest.py: those of folders above have no business in the judge.
+    options += ["--json-report-file=none", "--import-mode=importlib", "--noconftest", folder]
     talk = io.StringIO()
     with contextlib.redirect_stdout(talk):
         pytest.main(options, plugins=[SpecPlugin(context), report])

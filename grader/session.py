@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import torch
 
@@ -23,11 +23,9 @@ from grader import words
 from grader.challenge import Challenge, Limits
 from grader.worker import wire
 from grader.worker.calls import Mutated, Ops, Shares, Vjp
-from grader.worker.codec import Decoder, Encoder, Foreign, Record
+from grader.worker.codec import Decoder, Encoder, Record
 from grader.worker.server import Server
 from leaderboard.score import Status
-
-R = TypeVar("R")
 
 STOP_GRACE: Final = 3.0
 ANSWER_GRACE: Final = 4.0
@@ -252,7 +250,7 @@ class Session:
         reply, answer = self._exchange(request, payload, seconds)
         if isinstance(reply, wire.Raised):
             raise SubmissionError(reply)
-        if isinstance(reply, wire.Stopped):
+        if isinstance(reply, wire.Stopped) and getattr(request, "seconds", None) is not None:
             return STOPPED
         if not isinstance(reply, wire.Value):
             raise self._violation("an answer of the wrong kind")
@@ -338,8 +336,6 @@ def _as_handle(value: object) -> wire.Node:
     if isinstance(value, Remote):
         target = value._target
         return wire.HandleNode(target.root, target.path, value._type_name)
-    if value is STOPPED or isinstance(value, (Record, Foreign)):
-        raise TypeError(f"a {type(value).__name__} cannot be sent as an argument")
     raise TypeError(f"a {type(value).__name__} is not plain data and cannot be sent")
 
 

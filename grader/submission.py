@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import os
+import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +17,7 @@ from grader.errors import HandInError
 
 MAX_BYTES = 1 << 20
 MAX_FILES = 64
+MAX_FOLDERS = 1000
 MAIN = "submission.py"
 SKIPPED = {"__pycache__", "node_modules", "venv"}
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -54,13 +59,12 @@ def read(source: str, starter_name: str, stdin: BinaryIO | None = None) -> Submi
         data = (stdin or sys.stdin.buffer).read(MAX_BYTES + 1)
         return _checked("standard input", {MAIN: data})
     path = Path(source)
-    if path.is_symlink():
+    mode = _mode(path)
+    if stat.S_ISLNK(mode):
         raise HandInError(f"{path} is a symbolic link. Hand in the file that it points to.")
-    if path.is_dir():
+    if stat.S_ISDIR(mode):
         return _checked(path.name or str(path.resolve().name), _folder(path, starter_name))
-    if not path.exists():
-        raise HandInError(f"{path} does not exist.{_nearby(path)}")
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise HandInError(f"{path} is not a regular file. Hand in a Python file.")
     return _checked(path.name, {path.name: _bytes(path)})
 
@@ -76,14 +80,27 @@ def with_helper(path: Path, helper: Path) -> Submission:
     return _checked(path.name, {path.name: _bytes(path), helper.name: _bytes(helper)})
 
 
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except PermissionError:
+        raise HandInError(f"{path} cannot be read: permission denied.") from None
+    except (OSError, ValueError):
+        # Not there, a name that no system can have, or one with a NUL.
+        shown = str(path) if len(str(path)) < 200 else f"{str(path)[:100]}…"
+        raise HandInError(f"{shown} does not exist.{_nearby(path)}") from None
+
+
 def _folder(folder: Path, starter_name: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    for path in sorted(folder.rglob("*.py")):
+    for path in _python_files(folder):
         relative = path.relative_to(folder)
-        if any(part.startswith(".") or part in SKIPPED for part in relative.parts):
-            continue
-        if path.is_symlink() or any((folder / parent).is_symlink() for parent in relative.parents):
+        mode = _mode(path)
+        if stat.S_ISLNK(mode):
             raise HandInError(f"{relative} is a symbolic link. Hand in the file itself.")
+        if not stat.S_ISREG(mode):
+            # Opening a named pipe would wait for ever.
+            raise HandInError(f"{relative} is not a regular file. Hand in Python files only.")
         if len(files) == MAX_FILES:
             raise HandInError(f"{folder} holds more than {MAX_FILES} Python files.")
         files[relative.as_posix()] = _bytes(path)
@@ -96,6 +113,17 @@ def _folder(folder: Path, starter_name: str) -> dict[str, bytes]:
         f"{folder} is a folder without a hand-in: {found}. "
         f"Call the main file {MAIN} or {starter_name}, or name the file itself."
     )
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """Yield the Python files below, in order, without entering hidden folders and those of tools."""
+    for number, (top, folders, names) in enumerate(os.walk(folder)):
+        if number == MAX_FOLDERS:
+            raise HandInError(
+                f"{folder} holds more than {MAX_FOLDERS} folders. Name the file itself."
+            )
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and n not in SKIPPED)
+        yield from (Path(top, n) for n in sorted(names) if n.endswith(".py") and n[0] != ".")
 
 
 def _bytes(path: Path) -> bytes:
@@ -113,7 +141,7 @@ def _checked(name: str, files: dict[str, bytes]) -> Submission:
         )
     for relative, data in files.items():
         _check_text(relative if len(files) > 1 else name, data)
-    if not next(iter(files.values())).strip():
+    if not next(iter(files.values())).decode("utf-8-sig").strip():
         raise HandInError(f"{name} is empty. `grader start` gives you a stub to fill in.")
     return Submission.of(name, files)
 
@@ -136,6 +164,9 @@ def _check_text(name: str, data: bytes) -> None:
 def _nearby(path: Path) -> str:
     try:
         others = sorted(p.name for p in path.parent.glob("*.py"))
-    except OSError:
+    except (OSError, ValueError):
         others = []
+    near = difflib.get_close_matches(path.name[:100], others, n=1)
+    if near:
+        return f" Did you mean {near[0]}?"
     return f" In that folder: {', '.join(others[:5])}." if others else " `grader start` makes one."

@@ -72,7 +72,7 @@ def td_loss(values: Tensor, rewards: Tensor, dones: Tensor, gamma: float) -> Ten
     Returns a 0-d loss.
     """
     alive = (~dones).to(values.dtype)  # (B, T)
-    targets = rewards + gamma * alive * values[:, 1:].detach()  # (B, T)
+    targets = (rewards + gamma * alive * values[:, 1:]).detach()  # (B, T)
     return 0.5 * (values[:, :-1] - targets).square().mean()
 
 

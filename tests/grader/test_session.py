@@ -70,16 +70,16 @@ def fake_worker(
     process = subprocess.Popen(command, stdin=to_worker[0], stdout=to_judge[1])
     os.close(to_worker[0])
     os.close(to_judge[1])
-    others = set(threading.enumerate())
+    others = threading.enumerate()
     transport = PipeTransport(to_judge[0], to_worker[1], frames)
-    (thread,) = set(threading.enumerate()) - others
+    reader = next(thread for thread in threading.enumerate() if thread not in others)
     try:
         yield Session(transport, CPU, limits)
     finally:
         process.kill()
         process.wait()
         # Its descriptor must not be closed, and used again, while the thread reads from it.
-        while thread.is_alive():
+        while reader.is_alive():
             with contextlib.suppress(SessionLost):
                 transport.receive(0.05)
         os.close(to_worker[1])
@@ -178,7 +178,7 @@ class Scripted:
             return answer
         return wire.Frame(wire.encode_message(answer), b"")
 
-    def send(self, frame: wire.Frame) -> None:
+    def send(self, frame: wire.Frame, seconds: float) -> None:
         """Nothing: no answer is expected."""
 
 
@@ -258,6 +258,7 @@ BAD_NODES: dict[str, wire.Node] = {
     "key_twice": wire.MappingNode([("a", 1), ("a", 2)]),
     "key_that_cannot_be_hashed": wire.MappingNode([(wire.SequenceNode("tuple", [LIST]), 1)]),
     "bad_integer": wire.BigIntNode("0x"),
+    "field_twice": wire.RecordNode("Pair", [("a", 1), ("a", 2)]),
 }
 
 
@@ -304,6 +305,16 @@ def test_a_call_that_was_stopped_says_so() -> None:
     session = Session(Scripted(lambda request: wire.Stopped(request.id)), CPU, PATIENT)
 
     assert session.remote("submission").f.within(1.0)() is STOPPED
+
+
+def test_only_a_call_with_a_deadline_is_stopped() -> None:
+    """A worker that says so of any other call is not an honest one."""
+    session = Session(Scripted(lambda request: wire.Stopped(request.id)), CPU, PATIENT)
+
+    with pytest.raises(SessionLost) as caught:
+        session.remote("submission").f()
+
+    assert caught.value.status == "violation"
 
 
 def test_collected_remotes_are_released() -> None:

@@ -51,7 +51,7 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failed: dict[str, list[str]] = {}
     output: list[str] = []
     never: list[str] = []
-    limits: dict[str, float] = {}
+    limits: dict[str, int | float] = {}
 
 
 EXPECTED: Final = {

@@ -258,6 +258,7 @@ def test_loader_is_read_anew_in_each_epoch(check):
 
 
 @pytest.mark.points(4)
+@pytest.mark.needs("test_one_epoch_follows_the_reference")
 def test_history_tells_each_epoch(check):
     """History holds example-weighted training loss, validation loss and accuracy of each epoch."""
     settings = {"val_sizes": [6, 6, 1], "difficulty": (), "epochs": 3}
@@ -307,6 +308,7 @@ def test_best_weights_include_buffers(check):
 
 
 @pytest.mark.points(5)
+@pytest.mark.needs("test_one_epoch_follows_the_reference")
 def test_patience_counts_epochs_since_the_best(check):
     """Training stops after `patience` epochs in a row without a new lowest validation loss."""
     for patience, difficulty in (

@@ -29,6 +29,11 @@ class Estimate:
         """The mean is below this with 99% confidence."""
         return self.mean + CONFIDENCE_99 * self.stderr
 
+    @property
+    def lower(self) -> float:
+        """The mean is above this with 99% confidence."""
+        return self.mean - CONFIDENCE_99 * self.stderr
+
     def shifted(self, by: float) -> "Estimate":
         """The estimate of a mean that differs by a known number."""
         return Estimate(self.mean + by, self.stderr)

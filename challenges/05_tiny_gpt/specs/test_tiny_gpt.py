@@ -4,6 +4,8 @@ The language is drawn from the run's seed. The model that is scored is a second 
 given the trained weights, so what was learnt must sit in them.
 """
 
+import math
+
 import pytest
 import torch
 from language import STORY_LEN, VOCAB_SIZE, Language, entropy_floor
@@ -17,7 +19,7 @@ SCORED_PER_LENGTH_FRESH = 20
 TARGET = 0.90
 
 # The architecture is tried on a small vocabulary and short sequences.
-SMALL_VOCAB, SMALL_LEN = 11, 12
+SMALL_VOCAB, SMALL_LEN = 13, 12
 
 
 def seed_from(rng):
@@ -67,9 +69,14 @@ def test_logits(submission, rng, device, expect):
         expect.that(output.requires_grad, "Your logits are cut from the graph: nothing can learn.")
         again = checked(expect, model(idx), idx, vocab_size)
         expect.that(
-            alike(again, logits) and alike(logits[2], logits[0]),
-            "In eval mode the same tokens gave other logits.\n"
+            alike(again, logits),
+            "In eval mode the same call gave other logits the second time.\n"
             "Dropout must follow train() and eval(), and no call may leave a trace in the model.",
+        )
+        expect.that(
+            alike(logits[2], logits[0]),
+            "Two equal rows of a batch gave different logits.\n"
+            "idx is (B, T): rows are separate sequences, and attention runs along each of them.",
         )
         expect.that(
             not alike(logits[3, -1], logits[0, -1]),
@@ -83,7 +90,10 @@ def test_number_of_parameters(submission, expect):
     """The model for this language has at most 500,000 parameters, buffers included."""
     weights = submission.build_model(VOCAB_SIZE, STORY_LEN).state_dict()
     count = sum(w.numel() for w in weights.values() if isinstance(w, torch.Tensor))
-    expect.that(count <= MAX_PARAMETERS, f"The state_dict holds {count:,} numbers.")
+    expect.that(
+        count <= MAX_PARAMETERS,
+        f"The model is larger than allowed.\nIts state_dict holds {count:,} numbers.",
+    )
 
 
 @pytest.mark.points(6)
@@ -131,7 +141,7 @@ def test_every_token_of_the_prefix_counts(submission, rng, device, expect):
 def test_order_of_the_prefix_counts(submission, rng, device, expect):
     """The logits depend on the order of the tokens before."""
     model = build(submission, rng, device)
-    idx = torch.randperm(SMALL_VOCAB, generator=rng).repeat(2, 1)
+    idx = torch.randperm(SMALL_VOCAB, generator=rng)[:SMALL_LEN].repeat(2, 1)
     idx[1, :-1] = idx[0, :-1].flip(0)
     logits = checked(expect, model(idx), idx)
     expect.that(
@@ -176,7 +186,7 @@ def test_any_length(submission, rng, device, expect):
 @pytest.mark.needs("test_logits")
 def test_every_device(submission, reference, rng, device, expect):
     """The model runs where its parameters and tokens are (tried on the meta device)."""
-    idx = random_tokens(rng, 3, 5)
+    idx = random_tokens(rng, 3, SMALL_LEN)
     model = build(submission, rng, device)
     checked(expect, model(idx), idx)
     hint = "Whatever forward makes (positions, masks) is made with device=idx.device."
@@ -206,16 +216,22 @@ def last_logits(model, expect):
     return ask
 
 
-def train_and_restore(submission, rng, corpus, device, budget):
+def train_and_restore(submission, rng, corpus, device, budget, expect):
     """Train a model on the corpus, and return another one that was given its weights."""
     submission.seed(seed_from(rng))
     model = submission.build_model(VOCAB_SIZE, STORY_LEN)
     model.to(device)
     model.train()
+    before = model.state_dict()
     # A run that is stopped at the limit is scored with the weights that it has.
     submission.train.within(budget)(model, corpus, device, budget)
+    after = model.state_dict()
+    expect.that(
+        any(not torch.equal(before[name], after[name]) for name in before),
+        "train left the model as it was.\nTrain the model that you are given, in place.",
+    )
     restored = submission.build_model(VOCAB_SIZE, STORY_LEN)
-    restored.load_state_dict(model.state_dict())
+    restored.load_state_dict(after)
     restored.to(device)
     restored.eval()
     return restored
@@ -239,7 +255,7 @@ def test_training_beats_the_unigram(
     language = Language(rng.initial_seed())
     corpus = language.stories(NUM_STORIES, "corpus").tokens
     stories = language.stories(SCORED_PER_LENGTH * (STORY_LEN - 1), "validation")
-    restored = train_and_restore(submission, rng, corpus, device, budget)
+    restored = train_and_restore(submission, rng, corpus, device, budget, expect)
     nll = model_nll(last_logits(restored, expect), stories)
     if log_evidence(nll, stories) > IMPOSSIBLE:
         violation("The loss lies below the entropy of the language, which takes knowing the answers.")
@@ -248,12 +264,16 @@ def test_training_beats_the_unigram(
     metric(loss.mean, loss.stderr)
     shared.update(language=language, corpus=corpus, stories=stories, restored=restored)
     shared.update(nll=nll, loss=loss)
+    expect.that(
+        loss.lower < math.log(VOCAB_SIZE),
+        "Training made the model worse than one that knows nothing.\n"
+        f"Loss: {loss}. The logits at t predict token t + 1, on stories that are new each time.",
+    )
     frequencies = unigram(corpus, VOCAB_SIZE).log_probs(stories.tokens)
     expect.that(
         stratified(nll + at_scored_position(frequencies)).upper < 0,
         "Training left the model no better than guessing by frequency.\n"
-        "Logits at t predict token t + 1. train changes the model that it is given, in place. "
-        f"Loss: {loss}.",
+        f"Loss: {loss}. Does your training loss fall, and does it fall fast enough?",
     )
 
 

@@ -1,0 +1,18 @@
+"""forward runs under no_grad."""
+# caught-by: test_logits
+# advice: Your forward is decorated with torch.no_grad, so there is nothing to train. Leave that to whoever evaluates.
+
+import solution
+import torch
+from solution import *
+from torch import Tensor, nn
+
+
+class GPT(solution.GPT):
+    @torch.no_grad()
+    def forward(self, idx: Tensor) -> Tensor:
+        return super().forward(idx)
+
+
+def build_model(vocab_size: int, max_seq_len: int) -> nn.Module:
+    return GPT(vocab_size, max_seq_len)
