@@ -55,10 +55,15 @@ def _private_streams() -> tuple[int, int, int]:
 
 
 def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]) -> None:
-    first = wire.read_frame(lambda count: os.read(reader, count), wire.FrameLimits())
-    message = wire.decode_reply(first.header)
-    if not isinstance(message, wire.Ready):
-        raise wire.WireError("the first message on the channel is not Ready")
+    try:
+        started = _next_message(reader)
+    except wire.EndOfStream:
+        # Nothing of the hand-in has been touched yet.
+        send_all(request, send, "grader_fault", "The worker's process could not be started.")
+        return
+    message = _next_message(reader)
+    if not isinstance(started, wire.Started) or not isinstance(message, wire.Ready):
+        raise wire.WireError("the first messages on the channel are not those of a worker")
     if message.error is not None:
         send_all(request, send, "ungradable", words.does_not_compile(message.error))
         return
@@ -66,6 +71,11 @@ def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Even
     from grader.judging import judge_all
 
     judge_all(request, reader, writer, send)
+
+
+def _next_message(reader: int) -> wire.Reply:
+    frame = wire.read_frame(lambda count: os.read(reader, count), wire.FrameLimits())
+    return wire.decode_reply(frame.header)
 
 
 def send_all(

@@ -280,7 +280,7 @@ class Session:
         except SessionLost as lost:
             self.lost = lost
             raise
-        if isinstance(reply, wire.Ready) or reply.id != request.id:
+        if isinstance(reply, (wire.Started, wire.Ready)) or reply.id != request.id:
             raise self._violation("an answer to another question")
         return reply, answer.payload
 

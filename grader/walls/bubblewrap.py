@@ -71,8 +71,7 @@ class Bubblewrap:
 def _command(job: Job) -> list[str]:
     rig = KIT / "rig.py" if job.rig else None
     told = settings(job.limits, HAND_IN / "submission.py", rig, [SITE])
-    python = str(Path(sys.executable).resolve())
-    return [python, "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
+    return [str(_python()), "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
 
 
 def _options(job: Job) -> list[str]:
@@ -82,10 +81,11 @@ def _options(job: Job) -> list[str]:
     options += ["--clearenv"]
     for name, value in environment(job.limits, "/tmp").items():
         options += ["--setenv", name, value]
-    options += _python_view()
+    # Before the view of Python: that may lie below /tmp itself.
     options += ["--proc", "/proc", "--dev", "/dev"]
     for folder in ("/tmp", "/dev/shm"):
         options += ["--size", scratch_bytes, "--tmpfs", folder]
+    options += _python_view()
     options += _read_only(job.worker, KIT / "worker") + _read_only(job.hand_in, HAND_IN)
     if job.rig is not None:
         options += _read_only(job.rig, KIT / "rig.py")
@@ -93,6 +93,12 @@ def _options(job: Job) -> list[str]:
         options += _cuda_view()
     # The root itself is a tmpfs of bwrap's own: nothing more is written there.
     return [*options, "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+def _python() -> Path:
+    """Return the interpreter itself: that of a virtual environment may be a copy without its library."""
+    base: str = getattr(sys, "_base_executable", "") or sys.executable
+    return Path(base).resolve()
 
 
 def _read_only(source: Path, target: Path) -> list[str]:
@@ -104,8 +110,7 @@ def _python_view() -> list[str]:
     """Return the options that show the interpreter, its libraries and torch's packages, read-only."""
     options: list[str] = []
     base = Path(sys.base_prefix)
-    python = Path(sys.executable).resolve()
-    for path in [*map(Path, SYSTEM_FOLDERS), base / "lib", base / "bin", python]:
+    for path in [*map(Path, SYSTEM_FOLDERS), base / "lib", base / "bin", _python()]:
         if path.is_symlink() and path.parent == Path("/"):
             options += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():

@@ -45,6 +45,7 @@ def serve(reader: int, writer: int, hand_in: Path, rig: Path | None) -> NoReturn
     # Where there is no hand-in at the root there is a series of them in folders below it.
     series = not hand_in.exists()
     try:
+        channel.reply(wire.Started())
         error = None if series else _compile_error(hand_in)
         channel.reply(wire.Ready(error))
         if error is None:

@@ -278,8 +278,12 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
     text: str
 
 
+class Started(msgspec.Struct, tag="started", frozen=True):
+    """First message of a worker, before it has touched the hand-in: the wall and Python stand."""
+
+
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """First message of a worker, before it imports torch: the source compiles, or why not."""
+    """Second message of a worker, before it imports torch: the source compiles, or why not."""
 
     error: Raised | None = None
 
@@ -315,7 +319,7 @@ class Stopped(msgspec.Struct, tag="stopped", frozen=True):
     id: int
 
 
-Reply: TypeAlias = Ready | Loaded | Value | Raised | Stopped
+Reply: TypeAlias = Started | Ready | Loaded | Value | Raised | Stopped
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -50,7 +50,7 @@ class NGram:
 
 def unigram(tokens: Tensor, vocab_size: int) -> NGram:
     """The unigram model of the corpus `tokens` (N, T)."""
-    return _fit(tokens, vocab_size, (1.0,))
+    return fit(tokens, vocab_size, (1.0,))
 
 
 def best_ngram(tokens: Tensor, vocab_size: int) -> NGram:
@@ -68,10 +68,11 @@ def best_ngram(tokens: Tensor, vocab_size: int) -> NGram:
         probs, strengths = tried[strength], (*strengths, strength)
         if losses[strength] < best_loss:
             best_loss, best_strengths = losses[strength], strengths
-    return _fit(tokens, vocab_size, best_strengths)
+    return fit(tokens, vocab_size, best_strengths)
 
 
-def _fit(tokens: Tensor, vocab_size: int, strengths: tuple[float, ...]) -> NGram:
+def fit(tokens: Tensor, vocab_size: int, strengths: tuple[float, ...]) -> NGram:
+    """The model of this many orders, with these strengths, of the corpus `tokens` (N, T)."""
     orders = range(1, len(strengths) + 1)
     tables = tuple(_count(tokens, order, vocab_size) for order in orders)
     return NGram(vocab_size, strengths, tables)

@@ -44,11 +44,20 @@ def random_tokens(rng, *shape, vocab_size=SMALL_VOCAB):
 
 def checked(expect, logits, idx, vocab_size=SMALL_VOCAB):
     """The logits for `idx` once type, shape and dtype are right and all numbers finite."""
-    hint = "forward takes idx (B, T) and returns logits (B, T, V): no tuple, no loss, every position."
+    hint = (
+        "forward takes idx (B, T) and returns logits (B, T, V): no tuple, no loss, every position."
+    )
     logits = expect.tensor(logits, shape=(*idx.shape, vocab_size), hint=hint)
     dtype = str(logits.dtype).removeprefix("torch.")
     expect.that(logits.is_floating_point(), f"Your logits are {dtype}.\n{hint}")
     return logits
+
+
+def weights_of(model, expect):
+    """The tensors of a model's state_dict, by name."""
+    state = model.state_dict()
+    expect.that(isinstance(state, dict), "state_dict() did not return a dict.")
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def alike(a, b):
@@ -88,8 +97,8 @@ def test_logits(submission, rng, device, expect):
 @pytest.mark.needs("test_logits")
 def test_number_of_parameters(submission, expect):
     """The model for this language has at most 500,000 parameters, buffers included."""
-    weights = submission.build_model(VOCAB_SIZE, STORY_LEN).state_dict()
-    count = sum(w.numel() for w in weights.values() if isinstance(w, torch.Tensor))
+    weights = weights_of(submission.build_model(VOCAB_SIZE, STORY_LEN), expect)
+    count = sum(weight.numel() for weight in weights.values())
     expect.that(
         count <= MAX_PARAMETERS,
         f"The model is larger than allowed.\nIts state_dict holds {count:,} numbers.",
@@ -198,7 +207,7 @@ def test_every_device(submission, reference, rng, device, expect):
 def test_weights_can_be_saved_and_restored(submission, rng, device, expect):
     """A second model with the first one's state_dict gives the same logits."""
     model, restored = build(submission, rng, device), build(submission, rng, device)
-    restored.load_state_dict(model.state_dict())
+    restored.load_state_dict(weights_of(model, expect))
     idx = random_tokens(rng, 3, SMALL_LEN)
     expect.that(
         alike(checked(expect, restored(idx), idx), checked(expect, model(idx), idx)),
@@ -222,12 +231,12 @@ def train_and_restore(submission, rng, corpus, device, budget, expect):
     model = submission.build_model(VOCAB_SIZE, STORY_LEN)
     model.to(device)
     model.train()
-    before = model.state_dict()
+    before = weights_of(model, expect)
     # A run that is stopped at the limit is scored with the weights that it has.
     submission.train.within(budget)(model, corpus, device, budget)
-    after = model.state_dict()
+    after = weights_of(model, expect)
     expect.that(
-        any(not torch.equal(before[name], after[name]) for name in before),
+        any(name not in after or not torch.equal(before[name], after[name]) for name in before),
         "train left the model as it was.\nTrain the model that you are given, in place.",
     )
     restored = submission.build_model(VOCAB_SIZE, STORY_LEN)
@@ -258,7 +267,9 @@ def test_training_beats_the_unigram(
     restored = train_and_restore(submission, rng, corpus, device, budget, expect)
     nll = model_nll(last_logits(restored, expect), stories)
     if log_evidence(nll, stories) > IMPOSSIBLE:
-        violation("The loss lies below the entropy of the language, which takes knowing the answers.")
+        violation(
+            "The loss lies below the entropy of the language, which takes knowing the answers."
+        )
     excess = stratified(nll + at_scored_position(stories.log_probs))
     loss = excess.shifted(entropy_floor())
     metric(loss.mean, loss.stderr)
@@ -282,7 +293,7 @@ def test_training_beats_the_unigram(
 def test_knowledge_is_in_the_weights(submission, rng, expect, shared):
     """Given the weights of an untrained model, the model has forgotten what it learnt."""
     submission.seed(seed_from(rng))
-    fresh = submission.build_model(VOCAB_SIZE, STORY_LEN).state_dict()
+    fresh = weights_of(submission.build_model(VOCAB_SIZE, STORY_LEN), expect)
     shared["restored"].load_state_dict(fresh)
     stories = shared["language"].stories(SCORED_PER_LENGTH_FRESH * (STORY_LEN - 1), "fresh")
     nll = model_nll(last_logits(shared["restored"], expect), stories)

@@ -1,6 +1,7 @@
 """One block without positions: the prefix is a bag of words."""
 # caught-by: test_order_of_the_prefix_counts
-# advice: Your model sees which tokens came before, not in which order. Add a position embedding to the token embedding.
+# advice: Your model sees which tokens came before, not in which order. Add a position embedding to
+# advice: the token embedding.
 
 import solution
 from solution import *

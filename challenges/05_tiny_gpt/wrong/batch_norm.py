@@ -1,6 +1,7 @@
 """Features are normalised by statistics over the batch."""
 # caught-by: test_rows_are_independent
-# advice: Your normalisation takes its mean over the rows of the batch. Use nn.LayerNorm: it takes it over the features of each position.
+# advice: Your normalisation takes its mean over the rows of the batch. Use nn.LayerNorm: it takes
+# advice: it over the features of each position.
 
 import solution
 from solution import *

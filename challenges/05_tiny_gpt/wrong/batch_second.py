@@ -1,6 +1,7 @@
 """The layers of torch.nn are used without batch_first=True."""
 # caught-by: test_logits
-# advice: Your attention runs along the batch. The layers of torch.nn take (T, B, C) unless you pass batch_first=True.
+# advice: Your attention runs along the batch. The layers of torch.nn take (T, B, C) unless you pass
+# advice: batch_first=True.
 
 import torch
 from solution import *

@@ -1,7 +1,8 @@
 """A table from each token to the logits of the next one."""
 # caught-by: test_every_token_of_the_prefix_counts
 # caught-by: test_order_of_the_prefix_counts
-# advice: Your logits depend on the current token alone, as in a bigram model. Add attention over the tokens before it.
+# advice: Your logits depend on the current token alone, as in a bigram model. Add attention over
+# advice: the tokens before it.
 
 from solution import *
 from torch import nn

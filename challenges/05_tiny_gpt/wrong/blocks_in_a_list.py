@@ -1,6 +1,7 @@
 """The blocks are kept in a Python list."""
 # caught-by: test_weights_can_be_saved_and_restored
-# advice: Blocks in a Python list are neither trained, moved nor saved: nobody knows of their parameters. Use nn.ModuleList.
+# advice: Blocks in a Python list are neither trained, moved nor saved: nobody knows of their
+# advice: parameters. Use nn.ModuleList.
 
 import solution
 from solution import *

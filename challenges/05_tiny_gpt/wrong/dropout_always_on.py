@@ -1,6 +1,7 @@
 """Functional dropout is called without training=."""
 # caught-by: test_logits
-# advice: Your dropout also acts in eval mode. F.dropout needs training=self.training; nn.Dropout knows by itself.
+# advice: Your dropout also acts in eval mode. F.dropout needs training=self.training; nn.Dropout
+# advice: knows by itself.
 
 import solution
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 """forward runs under no_grad."""
 # caught-by: test_logits
-# advice: Your forward is decorated with torch.no_grad, so there is nothing to train. Leave that to whoever evaluates.
+# advice: Your forward is decorated with torch.no_grad, so there is nothing to train. Leave that to
+# advice: whoever evaluates.
 
 import solution
 import torch

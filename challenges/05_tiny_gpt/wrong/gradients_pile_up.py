@@ -1,6 +1,7 @@
 """Gradients are never set to zero."""
 # caught-by: test_beats_the_best_ngram
-# advice: Gradients of all earlier steps are still in .grad. Call optimizer.zero_grad() in every step.
+# advice: Gradients of all earlier steps are still in .grad. Call optimizer.zero_grad() in every
+# advice: step.
 
 import solution
 import torch

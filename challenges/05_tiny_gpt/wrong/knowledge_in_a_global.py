@@ -1,6 +1,7 @@
 """Counts of the corpus are kept in a module global."""
 # caught-by: test_knowledge_is_in_the_weights
-# advice: What your model knows lies in a global, so a checkpoint does not hold it. Keep it in a parameter or a registered buffer.
+# advice: What your model knows lies in a global, so a checkpoint does not hold it. Keep it in a
+# advice: parameter or a registered buffer.
 
 import solution
 import torch

@@ -1,6 +1,7 @@
 """Only the logits of the last position are returned."""
 # caught-by: test_logits
-# advice: You return logits for the last position only. A causal model predicts at every position at once: (B, T, V).
+# advice: You return logits for the last position only. A causal model predicts at every position at
+# advice: once: (B, T, V).
 
 import solution
 from solution import *

@@ -1,6 +1,7 @@
 """A learning rate of 1e-5."""
 # caught-by: test_training_beats_the_unigram
-# advice: The loss falls, but far too slowly. Raise the learning rate: for a net this small AdamW takes 1e-3 and more.
+# advice: The loss falls, but far too slowly. Raise the learning rate: for a net this small AdamW
+# advice: takes 1e-3 and more.
 
 import solution
 from solution import *

@@ -1,6 +1,7 @@
 """The model returns log-probabilities, normalised over the wrong dim."""
 # caught-by: test_future_tokens_do_not_reach_the_past
-# advice: You normalise over the positions, so each logit depends on all of them. Return logits, or take log_softmax(dim=-1).
+# advice: You normalise over the positions, so each logit depends on all of them. Return logits, or
+# advice: take log_softmax(dim=-1).
 
 import solution
 from solution import *

@@ -1,6 +1,7 @@
 """The logits come as (B, V, T)."""
 # caught-by: test_logits
-# advice: Your logits have the vocabulary before the positions. Return (B, T, V); transpose for cross_entropy in the loss only.
+# advice: Your logits have the vocabulary before the positions. Return (B, T, V); transpose for
+# advice: cross_entropy in the loss only.
 
 import solution
 from solution import *

@@ -1,6 +1,7 @@
 """The mask hides position t from itself, so position 0 has nothing to attend to."""
 # caught-by: test_logits
-# advice: A row of NaN: your mask hides every key from the first position. Hide only what comes after t: triu(diagonal=1).
+# advice: A row of NaN: your mask hides every key from the first position. Hide only what comes
+# advice: after t: triu(diagonal=1).
 
 import math
 

@@ -1,6 +1,7 @@
 """The mask lets each position see the token after it."""
 # caught-by: test_future_tokens_do_not_reach_the_past
-# advice: The diagonal of your mask is off by one: position t sees t + 1, which it has to predict. Keep tril(), diagonal 0.
+# advice: The diagonal of your mask is off by one: position t sees t + 1, which it has to predict.
+# advice: Keep tril(), diagonal 0.
 
 import solution
 import torch

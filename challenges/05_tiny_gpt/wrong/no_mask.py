@@ -1,6 +1,7 @@
 """Attention without a mask."""
 # caught-by: test_future_tokens_do_not_reach_the_past
-# advice: Your attention has no causal mask: each position reads its own target. Pass is_causal=True, or hide keys > query before the softmax.
+# advice: Your attention has no causal mask: each position reads its own target. Pass
+# advice: is_causal=True, or hide keys > query before the softmax.
 
 import solution
 import torch.nn.functional as F

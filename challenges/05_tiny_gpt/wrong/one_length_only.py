@@ -1,6 +1,7 @@
 """The table of positions is added whole, so only the longest input works."""
 # caught-by: test_any_length
-# advice: You add all positions, however short the input is. Look up the first T of them: pos_emb(torch.arange(T, device=idx.device)).
+# advice: You add all positions, however short the input is. Look up the first T of them:
+# advice: pos_emb(torch.arange(T, device=idx.device)).
 
 import solution
 from solution import *

@@ -1,6 +1,7 @@
 """Positions are counted from the end of the input."""
 # caught-by: test_any_length
-# advice: Your positions count back from the last token, so they shift with each token added. Count from the start: 0..T-1.
+# advice: Your positions count back from the last token, so they shift with each token added. Count
+# advice: from the start: 0..T-1.
 
 import solution
 import torch

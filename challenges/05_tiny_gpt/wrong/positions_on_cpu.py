@@ -1,6 +1,7 @@
 """The positions are made on the CPU, wherever the model is."""
 # caught-by: test_every_device
-# advice: torch.arange makes a CPU tensor. Pass device=idx.device, or the model works on the CPU only.
+# advice: torch.arange makes a CPU tensor. Pass device=idx.device, or the model works on the CPU
+# advice: only.
 
 import solution
 import torch

@@ -1,6 +1,7 @@
 """The model is 256 wide."""
 # caught-by: test_number_of_parameters
-# advice: The model is larger than allowed. A block has about 12 * embed_dim**2 parameters: half the width, a quarter of the size.
+# advice: The model is larger than allowed. A block has about 12 * embed_dim**2 parameters: half the
+# advice: width, a quarter of the size.
 
 import solution
 from solution import *

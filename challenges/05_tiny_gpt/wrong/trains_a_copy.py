@@ -1,6 +1,7 @@
 """train works on a copy of the model and returns that."""
 # caught-by: test_training_beats_the_unigram
-# advice: train left the model that it was given untouched. Train that one in place; a returned model is ignored.
+# advice: train left the model that it was given untouched. Train that one in place; a returned
+# advice: model is ignored.
 
 import copy
 

@@ -1,6 +1,7 @@
 """The targets are the inputs themselves."""
 # caught-by: test_training_beats_the_unigram
-# advice: Your targets are not shifted: the model learns to repeat its input. Compare logits[:, :-1] with tokens[:, 1:].
+# advice: Your targets are not shifted: the model learns to repeat its input. Compare logits[:, :-1]
+# advice: with tokens[:, 1:].
 
 import solution
 import torch.nn.functional as F

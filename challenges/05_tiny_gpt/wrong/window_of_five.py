@@ -1,6 +1,7 @@
 """Causal convolutions see five tokens."""
 # caught-by: test_every_token_of_the_prefix_counts
-# advice: Your model sees a fixed window of tokens. Facts stand up to 47 tokens back: attend to all of them.
+# advice: Your model sees a fixed window of tokens. Facts stand up to 47 tokens back: attend to all
+# advice: of them.
 
 import torch.nn.functional as F
 from solution import *

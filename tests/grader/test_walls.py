@@ -1,0 +1,131 @@
+"""Every wall of this machine, against the one list of what a wall must do."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from grader import walls
+from grader.challenge import Limits
+from grader.errors import WallRequiredError
+from grader.walls import LEVELS, WALLS, Job, Running, Wall, choose
+from grader.walls.base import Pipe, describe_exit, environment
+from leaderboard.score import Walls
+from wall_conformance import CHECKS, GAPS, Check
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and at namespaces")
+
+
+@linux
+@pytest.mark.walls
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.level)
+def test_wall_holds(
+    wall: Wall, check: Check, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A wall does what every wall must; what it cannot is declared, and then really is so."""
+    missing = wall.missing()
+    if missing:
+        pytest.skip(f"{wall.name}: {missing}")
+    gap = GAPS[wall.level].get(check)
+    if gap:
+        request.applymarker(pytest.mark.xfail(reason=gap, raises=AssertionError, strict=True))
+
+    check(wall, tmp_path)
+
+
+def test_walls_stand_in_order() -> None:
+    """The strongest wall is tried first, and there is one that stands everywhere."""
+    strengths = [LEVELS[wall.level] for wall in WALLS]
+
+    assert strengths == sorted(strengths, reverse=True)
+    assert WALLS[-1].missing() is None
+
+
+def test_every_gap_has_a_reason_and_a_level() -> None:
+    """Gaps are declared for checks of the list, each with a reason."""
+    declared = [(check, reason) for gaps in GAPS.values() for check, reason in gaps.items()]
+
+    assert GAPS.keys() == LEVELS.keys() - {"none"}
+    assert all(check in CHECKS and reason for check, reason in declared)
+
+
+class Fake:
+    """A wall that is said to stand or not."""
+
+    def __init__(self, level: Walls, reason: str | None) -> None:
+        self.name = f"fake {level}"
+        self.level: Walls = level
+        self._reason = reason
+
+    def missing(self) -> str | None:
+        """Return what was said."""
+        return self._reason
+
+    def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
+        """Never called."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("standing", "required", "chosen"),
+    [
+        (("strong", "weak"), None, "strong"),
+        (("weak",), None, "weak"),
+        (("medium", "weak"), "medium", "medium"),
+        (("strong", "weak"), "medium", "strong"),
+        (("strong", "weak"), "weak", "strong"),
+    ],
+)
+def test_the_strongest_wall_is_chosen(
+    standing: tuple[Walls, ...],
+    required: Walls | None,
+    chosen: Walls,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first wall that stands is taken, if it is as strong as required."""
+    levels: tuple[Walls, ...] = ("strong", "medium", "weak")
+    fakes = tuple(Fake(level, None if level in standing else "not here") for level in levels)
+    monkeypatch.setattr(walls, "WALLS", fakes)
+
+    assert choose(required).level == chosen
+
+
+def test_a_wall_that_is_too_weak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no wall is strong enough, the refusal says why for each."""
+    fakes = (Fake("strong", "no user namespaces"), Fake("weak", None))
+    monkeypatch.setattr(walls, "WALLS", fakes)
+
+    with pytest.raises(WallRequiredError) as caught:
+        choose("medium")
+
+    assert "no user namespaces" in str(caught.value)
+    assert "fake weak (weak): weaker than required" in str(caught.value)
+
+
+def test_environment_says_nothing_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a worker is a function of its limits and its home folder alone."""
+    before = environment(Limits(), "/tmp")
+    for name in before:
+        monkeypatch.setenv(name, "changed")
+    monkeypatch.setenv("SECRET", "token")
+
+    assert environment(Limits(), "/tmp") == before
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "exit code 0"),
+        (3, "exit code 3"),
+        (-signal.SIGSEGV, "signal SIGSEGV"),
+        (128 + signal.SIGKILL, "signal SIGKILL"),
+        (255, "exit code 255"),
+    ],
+)
+def test_exit_codes_are_put_into_words(code: int, words: str) -> None:
+    """A signal is called by its name, in Python's form and in a shell's."""
+    assert describe_exit(code) == words
