@@ -269,13 +269,18 @@ def _labelled(
 
 def _tensor_problem(actual: Any, device: torch.device, path: str) -> str | None:
     """Return what keeps `actual` from being a plain tensor on the right device."""
+    if isinstance(actual, Abstract):
+        return (
+            f"{_subject(path)} is on device {actual.device}, where tensors have no values; "
+            f"expected device {device}."
+        )
     if not isinstance(actual, torch.Tensor):
         return f"{_subject(path)} is {_a(actual)}, expected a torch.Tensor."
     origin = getattr(actual, "origin", None)
     if origin is None:
         return None
     if origin.kind:
-        return f"{_subject(path)} is a {origin.kind}, a subclass of Tensor; return a plain tensor."
+        return f"{_subject(path)} is {_article(origin.kind)}, a subclass of Tensor; return a plain tensor."
     if torch.device(origin.device).type != device.type:
         return f"{_subject(path)} is on device {origin.device}, expected {device}."
     return None
@@ -315,11 +320,16 @@ def _a(value: Any) -> str:
         return "None (is a return statement missing?)"
     if value is STOPPED:
         return "nothing: the call was stopped at its time limit"
-    if isinstance(value, (Foreign, Record)):
-        return f"a {value.type_name}"
+    if isinstance(value, Foreign):
+        return f"{_article(value.type_name)} ({value.note})"
+    if isinstance(value, Record):
+        return _article(value.type_name)
     if isinstance(value, Remote):
-        return f"a {value._type_name} object"
+        return f"{_article(value._type_name)} object"
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return _article(type(value).__name__)
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name[:1].lower() in tuple("aeiou") else f"a {name}"

@@ -64,7 +64,9 @@ def grade(
         submission = submissions.read(source, attempt.challenge.starter.name)
     except HandInError as error:
         unreadable = submissions.unreadable(source)
-        return build_score(attempt, unreadable, _ungradable(str(error)), new_seed(), "none")
+        return build_score(
+            attempt, unreadable, _ungradable(str(error)), attempt.seed or new_seed(), "none"
+        )
     return grade_submission(submission, attempt, wall, on_progress)
 
 

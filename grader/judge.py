@@ -25,9 +25,10 @@ def main() -> NoReturn:
     """Judge one hand-in as the request file says, report, and end."""
     reader, writer, report = _private_streams()
     path = Path(sys.argv[1])
-    request = msgspec.json.decode(path.read_bytes(), type=JudgeRequest)
+    data = path.read_bytes()
     # Gone before the hand-in's code can run: that waits for our first message.
     path.unlink()
+    request = msgspec.json.decode(data, type=JudgeRequest)
 
     def send(event: Event) -> None:
         os.write(report, encode_event(event))

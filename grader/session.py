@@ -92,12 +92,12 @@ class PipeTransport:
         # Written by a thread as well: a worker that stops reading must not stop our clock.
         threading.Thread(target=self._write_all, daemon=True).start()
 
-    def receive(self, seconds: float) -> wire.Frame:
-        """Return the next frame from the worker."""
+    def receive(self, seconds: float, limit: float) -> wire.Frame:
+        """Return the next frame from the worker; `limit` is what the learner is told was allowed."""
         try:
             item = self._frames.get(timeout=seconds)
         except queue.Empty:
-            raise SessionLost("timeout", f"no answer within {seconds:g} s") from None
+            raise _too_slow(limit) from None
         if isinstance(item, wire.Frame):
             return item
         if isinstance(item, wire.WireError):
@@ -107,11 +107,11 @@ class PipeTransport:
     def exchange(self, frame: wire.Frame, seconds: float) -> wire.Frame:
         """Send a request and return its answer; an answer that was already there is a violation."""
         if not self._frames.empty():
-            self.receive(0)
+            self.receive(0, 0)
             raise SessionLost("violation", "The hand-in's process answered before it was asked.")
         started = time.monotonic()
         self.send(frame, seconds)
-        return self.receive(max(0.0, seconds - (time.monotonic() - started)))
+        return self.receive(max(0.0, seconds - (time.monotonic() - started)), seconds)
 
     def send(self, frame: wire.Frame, seconds: float) -> None:
         """Send a frame; raises SessionLost if nobody reads it."""
@@ -119,7 +119,7 @@ class PipeTransport:
         try:
             error = self._written.get(timeout=seconds)
         except queue.Empty:
-            raise SessionLost("timeout", f"no question was taken for {seconds:g} s") from None
+            raise _too_slow(seconds) from None
         if error is not None:
             raise SessionLost("crashed", "The hand-in's process ended before it was asked.")
 
@@ -148,6 +148,14 @@ class PipeTransport:
                 self._frames.put(frame)
         except (wire.WireError, wire.EndOfStream, OSError) as error:
             self._frames.put(error)
+
+
+def _too_slow(limit: float) -> SessionLost:
+    return SessionLost(
+        "timeout",
+        f"There was no answer within {limit:g} s, the most that one call may take: "
+        "an endless loop, a deadlock, or far too slow?",
+    )
 
 
 class LocalTransport:

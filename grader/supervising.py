@@ -23,6 +23,7 @@ from grader.errors import JudgeFault
 from grader.submission import Submission
 from grader.verdict import Event, JudgeRequest, Progress, Verdict, decode_event
 from grader.walls import Job, Running, Wall
+from grader.walls.base import describe_exit
 from leaderboard.score import CurvePoint, Status
 
 TICK: Final = 0.02
@@ -90,7 +91,15 @@ def _stage(
         # Another user id reads them inside the strong wall.
         path.chmod(0o755 if path.is_dir() else 0o644)
     folder.chmod(0o711)
-    return Job(worker, hand_in, rig, scratch, request.limits, request.device.startswith("cuda"))
+    cuda = request.device.startswith("cuda")
+    return Job(worker, hand_in, rig, scratch, request.limits, cuda, _shown_name(hand_ins))
+
+
+def _shown_name(hand_ins: Mapping[str, Submission]) -> str:
+    """Return the main file's own name if it is an ordinary one, for tracebacks."""
+    files = hand_ins[""].files if "" in hand_ins else {}
+    name = next(iter(files), "")
+    return name if re.fullmatch(r"[\w-]{1,60}\.py", name) else "submission.py"
 
 
 def _write_request(folder: Path, request: JudgeRequest) -> Path:
@@ -127,6 +136,7 @@ class _Pair:
                 os.close(descriptor)
         self._limits = job.limits
         self._peak_mb = self._cpu_s = 0.0
+        self._exit_code: int | None = None
         self._prints = _Prints(self._worker.process.stderr, job.limits, self._started)
         self._events = _Events(self._judge.stderr)
 
@@ -168,6 +178,10 @@ class _Pair:
         with contextlib.suppress(Exception):
             self._meter()
         # The worker first: the judge then sees its end, never the other way round.
+        if any(verdict.status == "crashed" for verdict in self._events.verdicts):
+            # It is dead already; its exit code is worth the moment that it takes to be reaped.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._exit_code = self._worker.process.wait(0.5)
         self._worker.kill()
         if self._events.complete(1 << 30) is False:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -177,9 +191,18 @@ class _Pair:
         self._events.join()
         self._prints.join()
 
+    def _explained(self, verdict: Verdict) -> Verdict:
+        """Say how a worker ended that ended too early."""
+        code = self._exit_code
+        if verdict.status != "crashed" or code is None:
+            return verdict
+        why = " Did it call os._exit or replace its process?" if code in (0, 1) else ""
+        message = f"{verdict.message} It ended with {describe_exit(code)}.{why}"
+        return msgspec.structs.replace(verdict, message=message)
+
     def outcome(self, request: JudgeRequest, limit: Limit | None) -> Outcome:
         """Return the verdicts; a limit stands in the place of those that never came."""
-        verdicts = self._events.verdicts[: len(request.runs)]
+        verdicts = [self._explained(v) for v in self._events.verdicts[: len(request.runs)]]
         if limit is not None:
             verdicts = [_limited(verdict, limit) for verdict in verdicts]
             missing = len(request.runs) - len(verdicts)

@@ -11,7 +11,15 @@ def raised(types: list[str], text: str, lines: list[wire.Line]) -> str:
     """Return an exception of the hand-in in words, with the learner's own lines."""
     kind = types[0] if types else "an exception"
     first = f"{kind}: {text}" if text else kind
-    return "\n".join([first, *(_place(line) for line in lines[-4:])])
+    if kind == "EOFError":
+        first += " (nobody is at the keyboard while a hand-in is graded: do not call input())"
+    return "\n".join([first, *_places(lines)])
+
+
+def _places(lines: list[wire.Line]) -> list[str]:
+    """Return the last four different lines: an endless recursion repeats itself."""
+    distinct = list(dict.fromkeys(_place(line) for line in lines))
+    return distinct[-4:]
 
 
 def does_not_compile(error: wire.Raised) -> str:

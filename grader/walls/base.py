@@ -22,6 +22,9 @@ LEVELS: Final[dict[str, int]] = {"none": 0, "weak": 1, "medium": 2, "strong": 3}
 
 Pipe = IO[bytes] | int
 
+# bwrap itself is two small processes around the worker: no more than these share nothing that counts.
+ALONE: Final = 3
+
 
 class Job(msgspec.Struct, frozen=True):
     """One worker to start.
@@ -36,6 +39,8 @@ class Job(msgspec.Struct, frozen=True):
     scratch: Path
     limits: Limits
     cuda: bool = False
+    shown_name: str = "submission.py"
+    """What tracebacks call the hand-in's main file."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -75,16 +80,14 @@ class Running:
 
     def usage(self) -> Usage:
         """Measure the tree now. CPU seconds of processes that have ended stay counted."""
-        private, shared, count = 0, 0, 0
-        for process in self._tree():
+        memory, count, members = 0, 0, self._tree()
+        for process in members:
             with contextlib.suppress(psutil.Error), process.oneshot():
-                times, memory = process.cpu_times(), process.memory_info()
+                times = process.cpu_times()
                 self._cpu[process.pid, process.create_time()] = times.user + times.system
-                # Pages that processes share are counted once, as the largest share of any.
-                part = getattr(memory, "shared", 0)
-                private, shared = private + memory.rss - part, max(shared, part)
+                memory += _memory(process, alone=len(members) <= ALONE)
                 count += 1
-        return Usage(sum(self._cpu.values()), (private + shared) / 2**20, count)
+        return Usage(sum(self._cpu.values()), memory / 2**20, count)
 
     def kill(self) -> None:
         """End the whole tree and reap it."""
@@ -104,6 +107,13 @@ class Running:
             return [self._root, *self._root.children(recursive=True)]
         except psutil.Error:
             return []
+
+
+def _memory(process: psutil.Process, alone: bool) -> int:
+    """Return bytes of memory. In a tree, pages that processes share are split between them (PSS)."""
+    if alone or sys.platform != "linux":
+        return int(process.memory_info().rss)
+    return int(process.memory_full_info().pss)
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -136,13 +146,14 @@ def environment(limits: Limits, home: str) -> dict[str, str]:
     return fixed
 
 
-def settings(limits: Limits, submission: Path, rig: Path | None, site: list[Path]) -> str:
+def settings(job: Job, submission: Path, rig: Path | None, site: list[Path]) -> str:
     """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits."""
     values: dict[str, Any] = {
         "submission": str(submission),
         "rig": str(rig) if rig else None,
         "site": [str(path) for path in site],
-        "limits": msgspec.to_builtins(limits),
+        "limits": msgspec.to_builtins(job.limits),
+        "shown_name": job.shown_name,
     }
     return json.dumps(values)
 

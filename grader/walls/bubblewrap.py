@@ -70,7 +70,7 @@ class Bubblewrap:
 
 def _command(job: Job) -> list[str]:
     rig = KIT / "rig.py" if job.rig else None
-    told = settings(job.limits, HAND_IN / "submission.py", rig, [SITE])
+    told = settings(job, HAND_IN / "submission.py", rig, [SITE])
     return [str(_python()), "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
 
 

@@ -26,7 +26,7 @@ class PlainProcess:
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker in a session of its own, in its scratch folder."""
         _adopt_orphans()
-        told = settings(job.limits, job.hand_in / "submission.py", job.rig, site_folders())
+        told = settings(job, job.hand_in / "submission.py", job.rig, site_folders())
         command = [sys.executable, "-s", "-S", "-P", "-B", str(job.worker / "boot.py"), told]
         process = subprocess.Popen(
             command,

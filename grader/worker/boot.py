@@ -25,7 +25,7 @@ def main() -> None:
     from kit_worker import process  # type: ignore[import-not-found]
 
     rig = settings["rig"]
-    process.serve(reader, writer, hand_in, Path(rig) if rig else None)
+    process.serve(reader, writer, hand_in, Path(rig) if rig else None, settings["shown_name"])
 
 
 def _private_channel() -> tuple[int, int]:

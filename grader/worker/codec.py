@@ -131,12 +131,15 @@ class Encoder:
         kind = "" if type(value) in (torch.Tensor, torch.nn.Parameter) else _type_name(value)
         with torch._C.DisableTorchFunctionSubclass():
             if value.layout != torch.strided or value.is_quantized:
-                return wire.ForeignNode(_type_name(value), f"a tensor of layout {value.layout}")
+                return wire.ForeignNode("sparse tensor", f"of layout {value.layout}")
             name = str(value.dtype).removeprefix("torch.")
             if name not in DTYPES:
-                return wire.ForeignNode(_type_name(value), f"a tensor of dtype {value.dtype}")
+                return wire.ForeignNode("tensor", f"of dtype {value.dtype}")
             if value.device.type == "meta":
                 return wire.AbstractNode(list(value.shape), name, str(value.device))
+            if not self._keep_layout and _too_large(value):
+                shape = str(tuple(value.shape))[:200]
+                return wire.ForeignNode(f"tensor of shape {shape}", "too large to be sent")
             data = value.detach().resolve_conj().resolve_neg()
             device = str(data.device)
             data = data.cpu() if self._keep_layout else data.cpu().contiguous()
@@ -191,6 +194,12 @@ def _scalar(value: object) -> Any:
     if isinstance(value, torch.device):
         return wire.DeviceNode(str(value))
     return NotImplemented
+
+
+def _too_large(value: torch.Tensor) -> bool:
+    """Return whether a tensor, made contiguous, would be more than an answer may hold."""
+    count = value.numel()
+    return count > MAX_ELEMENTS or count * value.element_size() > wire.FrameLimits().payload
 
 
 def _type_name(value: object) -> str:

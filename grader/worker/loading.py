@@ -16,22 +16,34 @@ MESSAGE_KEPT = 2000
 LINES_KEPT = 12
 
 
-def compile_source(path: Path) -> CodeType:
-    """Compile the file; raises SyntaxError or ValueError (NUL bytes, not UTF-8)."""
+_own_names: set[str] = set()
+
+
+def compile_source(path: Path, shown_name: str | None = None) -> CodeType:
+    """Compile the file under the name that tracebacks shall show.
+
+    Raises SyntaxError, or ValueError (NUL bytes, not UTF-8).
+    """
     # A byte order mark and CRLF are ordinary on Windows; "utf-8-sig" and the compiler take both.
     source = path.read_bytes().decode("utf-8-sig")
-    return compile(source, path.name, "exec", dont_inherit=True)
+    return compile(source, shown_name or path.name, "exec", dont_inherit=True)
 
 
-def execute(code: CodeType, path: Path, name: str) -> ModuleType:
-    """Run `code` as the module `name` and return it; raises whatever the module raises."""
+def execute(code: CodeType, path: Path, name: str, own: bool = True) -> ModuleType:
+    """Run `code` as the module `name` and return it; raises whatever the module raises.
+
+    `own`: whether it is the learner's, so that its lines are shown in tracebacks.
+    """
     module = ModuleType(name)
     module.__file__ = str(path)
     # Dataclasses and typing.get_type_hints look their module up here.
     sys.modules[name] = module
+    shown = code.co_filename
     lines = path.read_bytes().decode("utf-8-sig").splitlines(keepends=True)
-    # Seeded by hand because the code object's file name is relative: it is what the learner sees.
-    linecache.cache[path.name] = (0, None, lines, path.name)
+    # Seeded by hand: the name that the learner sees is not a path.
+    linecache.cache[shown] = (0, None, lines, shown)
+    if own:
+        _own_names.add(shown)
     exec(code, module.__dict__)
     return module
 
@@ -66,9 +78,9 @@ def _syntax_line(error: SyntaxError) -> list[wire.Line]:
 
 def _own_file(filename: str, folder: Path) -> str | None:
     """Return the name to show for a file of the hand-in, None for any other file."""
+    if filename in _own_names:
+        return filename
     path = Path(filename)
-    if not path.is_absolute():
-        return filename if (folder / path).is_file() else None
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else None
 
 

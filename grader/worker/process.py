@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import random
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -39,47 +40,47 @@ class Channel:
             view = view[os.write(self._writer, view) :]
 
 
-def serve(reader: int, writer: int, hand_in: Path, rig: Path | None) -> NoReturn:
+def serve(reader: int, writer: int, hand_in: Path, rig: Path | None, shown_name: str) -> NoReturn:
     """Answer requests from descriptor `reader` on descriptor `writer` until the judge closes it."""
     channel = Channel(reader, writer)
     # Where there is no hand-in at the root there is a series of them in folders below it.
     series = not hand_in.exists()
     try:
         channel.reply(wire.Started())
-        error = None if series else _compile_error(hand_in)
+        error = None if series else _compile_error(hand_in, shown_name)
         channel.reply(wire.Ready(error))
         if error is None:
             # Here, not at the top: the judge has its first answer before torch's seconds begin.
             import torch  # noqa: F401
 
-            (_serve_series if series else _serve_one)(channel, hand_in.parent, rig)
+            (_serve_series if series else _serve_one)(channel, hand_in.parent, rig, shown_name)
     except (wire.EndOfStream, BrokenPipeError):
         pass
     _leave(0)
 
 
-def _compile_error(hand_in: Path) -> wire.Raised | None:
+def _compile_error(hand_in: Path, shown_name: str) -> wire.Raised | None:
     try:
-        loading.compile_source(hand_in)
+        loading.compile_source(hand_in, shown_name)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         return loading.describe(error, 0, hand_in.parent)
     return None
 
 
-def _serve_one(channel: Channel, root: Path, rig: Path | None) -> None:
+def _serve_one(channel: Channel, root: Path, rig: Path | None, shown_name: str) -> None:
     request = _next_load(channel)
     _import_all(request)
-    _answer(channel, request, root, rig)
+    _answer(channel, request, root, rig, shown_name)
 
 
-def _serve_series(channel: Channel, root: Path, rig: Path | None) -> None:
+def _serve_series(channel: Channel, root: Path, rig: Path | None, shown_name: str) -> None:
     """Serve each hand-in in a forked child; this process imports, waits, and never runs a hand-in."""
     while True:
         request = _next_load(channel)
         _import_all(request)
         child = os.fork()
         if child == 0:
-            _answer(channel, request, root, rig)
+            _answer(channel, request, root, rig, shown_name)
             _leave(0)
         _, status = os.waitpid(child, 0)
         if status != 0:
@@ -101,7 +102,9 @@ def _import_all(request: wire.Load) -> None:
         importlib.import_module(name)
 
 
-def _answer(channel: Channel, request: wire.Load, root: Path, rig: Path | None) -> None:
+def _answer(
+    channel: Channel, request: wire.Load, root: Path, rig: Path | None, shown_name: str
+) -> None:
     """Load the hand-in and answer until the judge leaves it."""
     import torch
 
@@ -113,8 +116,9 @@ def _answer(channel: Channel, request: wire.Load, root: Path, rig: Path | None) 
     torch.set_num_threads(request.threads)
     # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
     torch.set_deterministic_debug_mode("warn")
+    _seed_all()
     try:
-        roots = _roots(hand_in, rig if request.rig else None)
+        roots = _roots(hand_in, rig if request.rig else None, shown_name)
     except BaseException as error:
         channel.reply(loading.describe(error, request.id, hand_in.parent))
         return
@@ -128,11 +132,23 @@ def _answer(channel: Channel, request: wire.Load, root: Path, rig: Path | None) 
             channel.send(server.answer(channel.receive()))
 
 
-def _roots(hand_in: Path, rig: Path | None) -> dict[str, ModuleType]:
+def _seed_all() -> None:
+    """Make a hand-in's own draws (dropout, initial weights) the same in every grading. No secret."""
+    import torch
+
+    random.seed(0)
+    torch.manual_seed(0)
+    with contextlib.suppress(ImportError):
+        import numpy
+
+        numpy.random.seed(0)
+
+
+def _roots(hand_in: Path, rig: Path | None, shown_name: str) -> dict[str, ModuleType]:
     roots = {}
     if rig is not None:
-        roots["rig"] = loading.execute(loading.compile_source(rig), rig, "rig")
-    code = loading.compile_source(hand_in)
+        roots["rig"] = loading.execute(loading.compile_source(rig), rig, "rig", own=False)
+    code = loading.compile_source(hand_in, shown_name)
     roots["submission"] = loading.execute(code, hand_in, "submission")
     return roots
 

@@ -151,7 +151,15 @@ def test_missing_file_names_what_is_there(tmp_path: Path) -> None:
     """A path where nothing is names the Python files of its folder."""
     (tmp_path / "attention.py").write_bytes(SOURCE)
 
-    assert refusal(tmp_path / "attentoin.py").endswith("In that folder: attention.py.")
+    assert refusal(tmp_path / "gpt.py").endswith("In that folder: attention.py.")
+
+
+def test_misspelled_file_names_the_near_match(tmp_path: Path) -> None:
+    """A path that is nearly right names the file that may be meant, however many there are."""
+    for name in ("a.py", "attention.py", "b.py", "c.py", "d.py", "e.py", "f.py"):
+        (tmp_path / name).write_bytes(SOURCE)
+
+    assert refusal(tmp_path / "attentoin.py").endswith("Did you mean attention.py?")
 
 
 def test_missing_file_in_an_empty_folder_says_how_to_start(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Gradients are scaled to max_grad_norm even when they are shorter."""
 # caught-by: test_one_epoch_follows_the_reference
-# advice: Clipping never makes a gradient longer. Scale only when its norm exceeds max_grad_norm, as clip_grad_norm_ does.
+# advice: Clipping never makes a gradient longer. Scale only where the norm exceeds max_grad_norm.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """Only the parameters of the best epoch are kept."""
 # caught-by: test_best_weights_include_buffers
-# advice: The weights come back, batch norm's running statistics do not. Copy the whole state_dict, buffers included.
+# advice: Weights come back, running statistics do not. Copy the whole state_dict, buffers included.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """zero_grad stands inside the loop over batches, so only the last batch of a group counts."""
 # caught-by: test_a_group_of_batches_makes_one_step
-# advice: zero_grad in every batch throws away what the group has accumulated. Clear once for each optimizer step.
+# advice: zero_grad in every batch throws away what the group has gathered. Clear once per step.
 
 import solution
 from solution import *  # noqa: F403

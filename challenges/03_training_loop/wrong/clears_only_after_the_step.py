@@ -1,6 +1,6 @@
 """Gradients are cleared after each step, never before the first."""
 # caught-by: test_old_gradients_do_not_count
-# advice: Your first step uses gradients that were on the model before train was called. Clear them before the first backward.
+# advice: Gradients from before train reach your first step. Clear before the first backward.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """Gradients are clipped when the optimizer has already used them."""
 # caught-by: test_gradients_are_clipped_before_the_step
-# advice: Your clipping has no effect: it comes after optimizer.step(). Clip between the last backward and the step.
+# advice: Your clipping has no effect: it comes after optimizer.step(). Clip just before the step.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """Gradients are clipped after every backward, while the group is still accumulating."""
 # caught-by: test_clipping_waits_for_the_whole_group
-# advice: You clip after each batch's backward. Clip once for each step, when the whole group has accumulated.
+# advice: You clip after each batch's backward. Clip once per step, when the group is complete.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,7 +1,7 @@
 """evaluate adds up batch means and divides by the number of batches, as the guide does."""
 # caught-by: test_evaluate_averages_over_examples
 # caught-by: test_history_tells_each_epoch
-# advice: evaluate averages over batches. Weight loss and accuracy by len(targets), then divide by the number of examples.
+# advice: evaluate averages over batches. Weight by len(targets), divide by the number of examples.
 
 import solution
 import torch

@@ -1,6 +1,6 @@
 """evaluate ends with model.train(), whatever the mode was."""
 # caught-by: test_evaluate_gives_the_mode_back
-# advice: evaluate switches a model that was in eval mode to train mode. Remember the mode before model.eval().
+# advice: evaluate puts a model that was in eval mode into train mode. Remember the mode before.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """evaluate restores model.training, which sets every submodule alike."""
 # caught-by: test_evaluate_gives_each_submodule_its_mode_back
-# advice: model.train(was_training) reaches every submodule. Remember module.training for each of model.modules().
+# advice: model.train(mode) reaches every submodule. Remember module.training for each of them.
 
 import solution
 from solution import *  # noqa: F403

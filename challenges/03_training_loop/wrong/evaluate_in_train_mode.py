@@ -1,6 +1,6 @@
 """evaluate never calls model.eval()."""
 # caught-by: test_evaluate_runs_in_eval_mode
-# advice: evaluate runs with dropout on and lets batch norm learn from validation data. Call model.eval() first.
+# advice: evaluate runs with dropout on and batch norm learning. Call model.eval() first.
 
 import solution
 import torch

@@ -1,7 +1,7 @@
 """model.train() stands before the epochs, and evaluate leaves the model in eval mode."""
 # caught-by: test_evaluate_gives_the_mode_back
 # caught-by: test_training_runs_in_train_mode
-# advice: After your first validation the model stays in eval mode. Give the mode back in evaluate, and call model.train() in each epoch.
+# advice: After the first validation you train in eval mode. Restore it, and call train() each epoch.
 
 from contextlib import nullcontext
 

@@ -1,6 +1,6 @@
 """evaluate moves the inputs to the device and forgets the targets."""
 # caught-by: test_evaluate_moves_batches_to_the_device
-# advice: evaluate moves only the inputs. The criterion needs the targets on the same device: targets = targets.to(device).
+# advice: evaluate moves only the inputs. The targets must follow: targets = targets.to(device).
 
 import solution
 import torch

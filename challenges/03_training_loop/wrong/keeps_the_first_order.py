@@ -1,6 +1,6 @@
 """The batches are put into a list before the epochs, so a shuffling loader shuffles once."""
 # caught-by: test_loader_is_read_anew_in_each_epoch
-# advice: You read train_loader once and reuse its batches, so every epoch has the same order. Iterate over it in each epoch.
+# advice: You keep train_loader's batches, so every epoch has one order. Iterate anew in each epoch.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """Every loss is divided by accumulation_steps, in the shorter last group as well."""
 # caught-by: test_the_last_group_may_have_fewer_batches
-# advice: The shorter last group is divided by accumulation_steps, so its step is too small. Divide by what the group really holds.
+# advice: The short last group is divided by accumulation_steps. Divide by what it really holds.
 
 import solution
 from solution import *  # noqa: F403

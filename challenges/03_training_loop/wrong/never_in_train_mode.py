@@ -1,6 +1,6 @@
 """train relies on the model being in train mode already."""
 # caught-by: test_training_runs_in_train_mode
-# advice: A model that arrives in eval mode is trained in eval mode. Call model.train() at the start of each epoch.
+# advice: A model that arrives in eval mode is trained in eval mode. Call model.train() each epoch.
 
 import solution
 from solution import *  # noqa: F403

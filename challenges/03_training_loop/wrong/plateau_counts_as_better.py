@@ -1,6 +1,6 @@
 """An equal validation loss counts as an improvement."""
 # caught-by: test_a_plateau_is_no_improvement
-# advice: An epoch that only equals the best resets your patience, so a plateau trains on for ever. Compare with <, not <=.
+# advice: An epoch that only equals the best resets your patience. Compare with <, not <=.
 
 import solution
 from solution import *  # noqa: F403

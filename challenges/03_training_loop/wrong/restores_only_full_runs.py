@@ -1,6 +1,6 @@
 """Early stopping returns from inside the loop, past the line that restores the weights."""
 # caught-by: test_best_weights_come_back_after_early_stopping
-# advice: A run that stops early returns before the best weights are restored. Use break, and restore after the loop.
+# advice: A run that stops early returns before the best weights are restored. Restore after the loop.
 
 import solution
 from solution import *  # noqa: F403

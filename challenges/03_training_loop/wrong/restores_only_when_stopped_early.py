@@ -1,6 +1,6 @@
 """The best weights are loaded just before the break, so a full run keeps its last ones."""
 # caught-by: test_best_weights_come_back
-# advice: You restore only when training stops early. A run that reaches its last epoch must end with its best weights too.
+# advice: A run that reaches its last epoch keeps its last weights. Restore after the loop.
 
 import solution
 from solution import *  # noqa: F403

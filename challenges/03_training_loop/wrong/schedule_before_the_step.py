@@ -1,7 +1,7 @@
 """scheduler.step() comes before optimizer.step(), so the first learning rate is never used."""
 # caught-by: test_schedule_follows_each_optimizer_step
 # caught-by: test_schedule_does_not_count_batches
-# advice: You step the schedule before the optimizer, so every step uses the next step's learning rate. Swap them.
+# advice: You step the schedule before the optimizer, so each step uses the next rate. Swap them.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """The losses of a group are added, not averaged."""
 # caught-by: test_a_group_of_batches_makes_one_step
-# advice: Accumulation adds gradients up. Scale each loss by its share of the group's examples before backward.
+# advice: You add the batches' gradients up. Scale each loss by its share of the group's examples.
 
 import solution
 from solution import *  # noqa: F403

@@ -1,6 +1,6 @@
 """train calls .to(device) and throws the result away."""
 # caught-by: test_train_moves_batches_to_the_device
-# advice: .to(device) returns a new tensor and leaves the old one where it was. In train, assign it: inputs = inputs.to(device).
+# advice: .to(device) returns a new tensor. In train, assign it: inputs = inputs.to(device).
 
 import solution
 from solution import *  # noqa: F403

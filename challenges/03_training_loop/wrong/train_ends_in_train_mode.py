@@ -1,6 +1,6 @@
 """train leaves the model in train mode, whatever the mode was."""
 # caught-by: test_train_gives_modes_back
-# advice: train leaves the whole model in train mode. Remember each module's flag when it begins, and put it back.
+# advice: train leaves the whole model in train mode. Put each module's flag back.
 
 import solution
 from solution import *  # noqa: F403

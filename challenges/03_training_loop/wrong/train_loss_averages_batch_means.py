@@ -1,6 +1,6 @@
 """The training loss in the history is the mean of the groups' means."""
 # caught-by: test_history_tells_each_epoch
-# advice: train_loss averages over batches. Add up loss.item() * len(targets), then divide by the number of examples.
+# advice: train_loss averages over batches. Add up loss.item() * len(targets), divide by examples.
 
 import solution
 from solution import *  # noqa: F403

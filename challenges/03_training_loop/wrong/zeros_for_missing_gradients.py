@@ -1,6 +1,6 @@
 """Gradients are cleared by writing zeros, so frozen parameters get one and decay."""
 # caught-by: test_frozen_parameters_stay
-# advice: Your frozen parameters get a gradient of zeros, and weight decay moves them. Clear with optimizer.zero_grad().
+# advice: Frozen parameters get a gradient of zeros, and weight decay moves them. Use zero_grad().
 
 import solution
 import torch

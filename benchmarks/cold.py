@@ -1,0 +1,147 @@
+"""What a cold grading costs, as ratios of figures taken in one run.
+
+    python benchmarks/cold.py [--runs 5] [--write]
+
+Every figure is the median of several runs of a whole process, interleaved so that a machine that slows down slows
+all of them. `--write` puts the table into docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+MARK = "<!-- made by benchmarks/cold.py --write -->"
+GRADER = [sys.executable, "-m", "grader"]
+CHALLENGES = ("01_view_gather", "02_autograd_bug", "03_training_loop", "04_causal_attention")
+
+
+def timed(command: list[str]) -> float:
+    """Return the seconds that the command takes as a whole process."""
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
+    seconds = time.perf_counter() - started
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)}: {done.stderr.decode()}")
+    return seconds
+
+
+def commands(store: str) -> dict[str, list[str]]:
+    """Return what is measured, by name."""
+    grade = {
+        f"grade {key[:2]}, solution": [
+            *GRADER,
+            "grade",
+            key[:2],
+            f"challenges/{key}/solution.py",
+            "--store",
+            store,
+            "--device",
+            "cpu",
+        ]
+        for key in CHALLENGES
+    }
+    return {
+        "import torch": [sys.executable, "-c", "import torch"],
+        **grade,
+        "grader list": [*GRADER, "list", "--store", store],
+        "grader --help": [*GRADER, "--help"],
+        "grader start": [*GRADER, "start", "04", "--to", f"{store}/started", "--force"],
+        "grader leaderboard": [*GRADER, "leaderboard", "--store", store],
+    }
+
+
+def supervisor_peak_mb(store: str) -> float:
+    """Return the supervisor's own peak resident memory over one grading of 04, in MiB."""
+    script = (
+        "import resource, sys\n"
+        "from click.testing import CliRunner\n"
+        "from grader.cli import main\n"
+        "CliRunner().invoke(main, sys.argv[1:])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    words = ["grade", "04", "challenges/04_causal_attention/solution.py", "--store", store]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, check=True, cwd=ROOT
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(done.stdout) * unit / 2**20
+
+
+def tiny_gpt(store: str) -> tuple[float, float, float]:
+    """Return seconds of the whole grading of 05's solution, seconds of training, and its loss."""
+    path = "challenges/05_tiny_gpt/solution.py"
+    started = time.perf_counter()
+    done = subprocess.run(
+        [*GRADER, "grade", "05", path, "--json", "--store", store, "--device", "cpu"],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+    )
+    whole = time.perf_counter() - started
+    score = json.loads(done.stdout)
+    spec = next(s for s in score["specs"] if "trained" in s["name"] or "unigram" in s["name"])
+    return whole, spec["seconds"], score["metric"]["value"]
+
+
+def measure(runs: int) -> str:
+    """Return the table as Markdown."""
+    with tempfile.TemporaryDirectory() as store:
+        wanted = commands(store)
+        for command in wanted.values():
+            timed(command)  # files into the page cache
+        samples: dict[str, list[float]] = {name: [] for name in wanted}
+        for _ in range(runs):
+            for name, command in wanted.items():
+                samples[name].append(timed(command))
+        memory = supervisor_peak_mb(store)
+        whole, training, loss = tiny_gpt(store)
+    base = statistics.median(samples["import torch"])
+    lines = ["| figure | median | least–most | ÷ import torch |", "|---|--:|--:|--:|"]
+    for name, values in samples.items():
+        median = statistics.median(values)
+        spread = f"{min(values):.2f}–{max(values):.2f}"
+        lines.append(f"| {name} | {median:.2f} s | {spread} | {median / base:.2f} |")
+    lines.append(f"| supervisor, peak memory | {memory:.0f} MiB | | |")
+    lines.append(f"| grade 05, solution, whole | {whole:.1f} s | | {whole / base:.1f} |")
+    lines.append(f"| 05: the spec that trains; loss {loss:.3f} | {training:.1f} s | | |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Return the machine in a line."""
+    import torch
+
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def main() -> None:
+    """Measure, print, and write if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    table = (
+        f"{MARK}\n\nOn {machine()}; medians of {options.runs} runs.\n\n{measure(options.runs)}\n"
+    )
+    print(table)
+    if options.write:
+        head = PAGE.read_text("utf-8").partition(MARK)[0]
+        PAGE.write_text(head + table, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
