@@ -2,8 +2,8 @@
 
     python benchmarks/cold.py [--runs 5] [--write]
 
-Every figure is the median of several runs of a whole process, interleaved so that a machine that slows down slows
-all of them. `--write` puts the table into docs/performance.md.
+Every figure is the median of several runs of a whole process, interleaved so that a machine that
+slows down slows all of them. `--write` puts the table into docs/performance.md.
 """
 
 from __future__ import annotations

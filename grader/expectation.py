@@ -275,7 +275,8 @@ def _tensor_problem(actual: Any, device: torch.device, path: str) -> str | None:
             f"expected device {device}."
         )
     if not isinstance(actual, torch.Tensor):
-        return f"{_subject(path)} is {_a(actual)}, expected a torch.Tensor."
+        lost = " Is a return statement missing?" if actual is None and not path else ""
+        return f"{_subject(path)} is {_a(actual)}, expected a torch.Tensor.{lost}"
     origin = getattr(actual, "origin", None)
     if origin is None:
         return None
@@ -317,7 +318,7 @@ def _dtype(value: torch.Tensor) -> str:
 def _a(value: Any) -> str:
     """Return what a value is, with its article, without the value itself."""
     if value is None:
-        return "None (is a return statement missing?)"
+        return "None"
     if value is STOPPED:
         return "nothing: the call was stopped at its time limit"
     if isinstance(value, Foreign):

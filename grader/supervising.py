@@ -183,9 +183,9 @@ class _Pair:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._exit_code = self._worker.process.wait(0.5)
         self._worker.kill()
-        if self._events.complete(1 << 30) is False:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._judge.wait(0.2)
+        # The judge ends by itself when it has reported, or when it sees that the worker is gone.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._judge.wait(0.2)
         self._judge.kill()
         self._judge.wait()
         self._events.join()

@@ -35,6 +35,7 @@ from grader.walls.base import describe_exit, environment
 WORKER = Path(grader.__file__).parent / "worker"
 KIT = Path(grader.__file__).parent.parent
 PATIENCE_S = 60.0
+CAP_SYS_RESOURCE = 24
 PROBE = '''
 """Executes the hand-in; what it passes to `found` is sent to the check as a line of JSON."""
 
@@ -42,7 +43,7 @@ import json
 import os
 
 
-def serve(reader, writer, hand_in, rig):
+def serve(reader, writer, hand_in, rig, *more):
     """Run the hand-in and end."""
 
     def found(value):
@@ -272,8 +273,9 @@ def _unreadable(wall: Wall, folder: Path, *paths: Path) -> None:
 
 
 def cannot_read_the_home_folder(wall: Wall, folder: Path) -> None:
-    """The home folder of the person who grades is not there."""
-    _unreadable(wall, folder, Path.home())
+    """What lies in the home folder of the person who grades is not there."""
+    with tempfile.NamedTemporaryFile(dir=Path.home(), prefix=".wall_conformance_") as file:
+        _unreadable(wall, folder, Path(file.name))
 
 
 def cannot_read_the_kit(wall: Wall, folder: Path) -> None:
@@ -737,6 +739,17 @@ GAPS: dict[str, dict[Check, str]] = {
         cannot_change_its_own_code: _SAME_USER,
     },
 }
-if os.geteuid() == 0:
-    GAPS["weak"][has_no_privileges] = "the person who grades is root, and so is the hand-in"
-    GAPS["weak"][limits_cannot_be_raised] = "the person who grades is root, and so is the hand-in"
+
+
+def _declare_gaps_of_privileged_users() -> None:
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text()
+        held = int(status.partition("CapEff:")[2].split()[0], 16)
+        reason = "the person who grades holds capabilities, and so does the hand-in"
+        if held:
+            GAPS["weak"][has_no_privileges] = reason
+        if held >> CAP_SYS_RESOURCE & 1:
+            GAPS["weak"][limits_cannot_be_raised] = reason
+
+
+_declare_gaps_of_privileged_users()
