@@ -130,16 +130,18 @@ def start(challenge: Challenge, folder: Path, force: bool) -> None:
 
 @main.command()
 @click.argument("challenge", type=CHALLENGE)
-def brief(challenge: Challenge) -> None:
-    """Read the brief of a challenge in the terminal.
+@click.option("--hints", type=click.IntRange(min=0), default=0, help="How many hints to unfold.")
+def brief(challenge: Challenge, hints: int) -> None:
+    """Read the brief of a challenge in the terminal, its hints folded.
 
     \b
     Example:
       grader brief 04
+      grader brief 04 --hints 1
     """
     from grader.render import brief_text
 
-    click.echo(brief_text(challenge), color=None)
+    click.echo(brief_text(challenge, hints))
 
 
 @main.command()

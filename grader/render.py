@@ -18,7 +18,7 @@ from leaderboard.text import clip, printable
 MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", "not_run": "·"}
 COLOURS = {"passed": "green", "failed": "red", "skipped": "dim", "not_run": "dim"}
 BARS = "▁▂▃▄▅▆▇█"
-LINES_SHOWN = 5
+LINES_SHOWN = 6
 PLAIN_WIDTH = 110
 
 
@@ -158,18 +158,26 @@ def _footer(score: Score, verbose: bool) -> str:
     return " · ".join(parts)
 
 
-def brief_text(challenge: Challenge) -> str:
-    """Return the brief, rendered for the terminal that standard output is."""
+def brief_text(challenge: Challenge, hints: int = 0) -> str:
+    """Return the brief, rendered for the terminal that standard output is, with so many hints open."""
     from rich.markdown import Markdown
 
     out = console()
-    text = _without_details(challenge.brief.read_text("utf-8"))
+    text = _fold(challenge.brief.read_text("utf-8"), hints)
     with out.capture() as captured:
         out.print(Markdown(text), width=min(out.width, 100))
     return captured.get()
 
 
-def _without_details(text: str) -> str:
-    """A terminal cannot fold: the summary of each hint becomes a heading."""
-    text = re.sub(r"<summary>(.*?)</summary>", r"\n#### \1\n", text, flags=re.DOTALL)
-    return re.sub(r"</?details>", "", text)
+def _fold(text: str, hints: int) -> str:
+    """Markdown for a terminal has no folding: a hint stays a line until it is asked for."""
+    number = 0
+
+    def hint(match: re.Match[str]) -> str:
+        nonlocal number
+        number += 1
+        body = match[2] if number <= hints else f"(folded; `--hints {number}` opens it)"
+        return f"**{match[1].strip()}**\n\n{body.strip()}\n"
+
+    pattern = r"<details>\s*<summary>(.*?)</summary>(.*?)</details>"
+    return re.sub(pattern, hint, text, flags=re.DOTALL)

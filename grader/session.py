@@ -44,8 +44,9 @@ STOPPED: Final = _Stopped()
 class SubmissionError(Exception):
     """The hand-in raised. `types` are the class names along the bases of its exception."""
 
-    def __init__(self, raised: wire.Raised) -> None:
+    def __init__(self, raised: wire.Raised, note: str = "") -> None:
         super().__init__(raised.message)
+        self.note = note
         self.types = raised.types
         self.text = raised.message
         self.lines = raised.lines
@@ -55,7 +56,7 @@ class SubmissionError(Exception):
         return kind.__name__ in self.types
 
     def __str__(self) -> str:
-        return words.raised(self.types, self.text, self.lines)
+        return words.raised(self.types, self.text, self.lines) + self.note
 
 
 class SessionLost(Exception):
@@ -257,7 +258,7 @@ class Session:
     ) -> Any:
         reply, answer = self._exchange(request, payload, seconds)
         if isinstance(reply, wire.Raised):
-            raise SubmissionError(reply)
+            raise SubmissionError(reply, words.ON_META if mode == "meta" else "")
         if isinstance(reply, wire.Stopped) and getattr(request, "seconds", None) is not None:
             return STOPPED
         if not isinstance(reply, wire.Value):

@@ -6,6 +6,11 @@ import difflib
 
 from grader.worker import wire
 
+ON_META = (
+    "\nThis was tried on the meta device, which stands in for a GPU: whatever you create must go where "
+    "the inputs are (device=x.device)."
+)
+
 
 def raised(types: list[str], text: str, lines: list[wire.Line]) -> str:
     """Return an exception of the hand-in in words, with the learner's own lines."""

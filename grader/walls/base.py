@@ -91,15 +91,19 @@ class Running:
 
     def kill(self) -> None:
         """End the whole tree and reap it."""
-        for _ in range(20):
-            members = self._tree()
-            for process in members:
+        for _ in range(40):
+            for process in self._tree():
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-            if self.process.poll() is not None and not any(map(_alive, members)):
-                break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
+            others = [process for process in self._tree() if process.pid != self.process.pid]
+            for process in others:
+                # An orphan that we adopted is ours to reap.
+                with contextlib.suppress(psutil.Error):
+                    process.wait(0)
+            if self.process.poll() is not None and not any(map(_alive, others)):
+                break
         self.process.wait()
 
     def _tree(self) -> list[psutil.Process]:

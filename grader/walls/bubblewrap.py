@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,22 +50,17 @@ class Bubblewrap:
         program = _program()
         assert program is not None, "start() after missing() returned a reason"
         # Through a descriptor, because the command line of bwrap can be read inside as /proc/1/cmdline.
-        reader, writer = os.pipe()
-        try:
-            os.write(writer, b"\0".join(os.fsencode(word) for word in _options(job)))
-        finally:
-            os.close(writer)
-        try:
+        with tempfile.TemporaryFile() as options:
+            options.write(b"\0".join(os.fsencode(word) for word in _options(job)))
+            options.seek(0)
             process = subprocess.Popen(
-                [program, "--args", str(reader), "--", *_command(job)],
+                [program, "--args", str(options.fileno()), "--", *_command(job)],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=[reader],
+                pass_fds=[options.fileno()],
                 env={},
             )
-        finally:
-            os.close(reader)
         return Running(process)
 
 

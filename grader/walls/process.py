@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import secrets
 import subprocess
 import sys
+
+import psutil
 
 from grader.walls.base import Job, Pipe, Running, environment, settings, site_folders
 from leaderboard.score import Walls
 
 PR_SET_CHILD_SUBREAPER = 36
+MARK = "GRADER_WORKER"
 
 
 class PlainProcess:
@@ -34,10 +38,39 @@ class PlainProcess:
             stdout=stdout,
             stderr=stderr,
             cwd=job.scratch,
-            env=environment(job.limits, str(job.scratch)),
+            env={
+                **environment(job.limits, str(job.scratch)),
+                MARK: (token := secrets.token_hex(8)),
+            },
             start_new_session=True,
         )
-        return Running(process)
+        return PlainRunning(process, token)
+
+
+class PlainRunning(Running):
+    """A plain process and what descends from it, orphans included.
+
+    An orphan becomes a child of the supervisor (Linux) and is known by the mark in the environment that
+    it was started with. One that started a program with an environment of its own is not found.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], token: str) -> None:
+        super().__init__(process)
+        self._token = token
+
+    def _tree(self) -> list[psutil.Process]:
+        members = dict.fromkeys(super()._tree())
+        if sys.platform == "linux":
+            for child in psutil.Process().children(recursive=True):
+                if child not in members and self._is_marked(child):
+                    members[child] = None
+        return list(members)
+
+    def _is_marked(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self._token
+        except (psutil.Error, OSError):
+            return False
 
 
 def _adopt_orphans() -> None:

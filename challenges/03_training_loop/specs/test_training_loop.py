@@ -51,7 +51,11 @@ def test_evaluate_gives_the_mode_back(check, expect):
             run_evaluate, [4], dropout=0.4, prepare=lambda model, mode=training: model.train(mode)
         )
         expect(got.model, want.model, hint=EVALUATE_CHANGES_NOTHING)
-        expect(got.modes, want.modes, hint="Remember the mode before model.eval().")
+        expect.that(
+            got.modes == want.modes,
+            "The model left evaluate in another mode than it came in. Remember the mode before "
+            "model.eval().",
+        )
 
 
 @pytest.mark.points(3)
@@ -62,8 +66,11 @@ def test_evaluate_gives_each_submodule_its_mode_back(check, expect):
         run_evaluate, [5], batch_norm=True, prepare=lambda model: model.norm.eval()
     )
     expect(got.model, want.model, hint=EVALUATE_CHANGES_NOTHING)
-    hint = "model.train(mode) sets every submodule alike; remember the flag of each module."
-    expect(got.modes, want.modes, hint=hint)
+    expect.that(
+        got.modes == want.modes,
+        "A submodule left evaluate in another mode than it came in. model.train(mode) sets all of "
+        "them alike; remember the flag of each.",
+    )
 
 
 @pytest.mark.points(2)
@@ -72,8 +79,11 @@ def test_evaluate_builds_no_graph(check, expect):
     """evaluate runs each batch forward once and keeps no autograd graph."""
     got, want = check.both(run_evaluate, [5, 5, 2])
     expect(got.model, want.model, hint=EVALUATE_CHANGES_NOTHING)
-    hint = "One forward pass for each batch, under torch.no_grad() or torch.inference_mode()."
-    expect(got.graph_log, want.graph_log, hint=hint)
+    expect.that(
+        got.graph_log == want.graph_log,
+        "Logits in evaluate require grad, or batches are run more than once: one forward pass for "
+        "each batch, under torch.no_grad() or torch.inference_mode().",
+    )
 
 
 @pytest.mark.points(3)
@@ -201,7 +211,6 @@ def test_training_runs_in_train_mode(check):
         "model.train() at the start of each epoch, one forward pass for each batch.",
         dropout=0.4,
         batch_norm=True,
-        recipe=ADAMW,
         accumulation_steps=2,
         epochs=3,
         prepare=lambda rig, model, *_: model.eval(),
@@ -220,7 +229,11 @@ def test_train_gives_modes_back(check, expect):
 
         got, want = check.both(run_train, [5], batch_norm=True, prepare=prepare)
         expect(got.model, want.model, hint=WRONG_TRAINING)
-        expect(got.modes, want.modes, hint="Remember each module's flag when train begins.")
+        expect.that(
+            got.modes == want.modes,
+            "A module left train in another mode than it came in. Remember each module's flag when "
+            "train begins.",
+        )
 
 
 @pytest.mark.points(3)
