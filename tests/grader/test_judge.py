@@ -120,14 +120,18 @@ def framed(message: wire.Reply) -> bytes:
 
 
 SYNTAX_ERROR = wire.Raised(0, ["SyntaxError"], "invalid syntax", [wire.Line("my.py", 3, "", "x x")])
+STARTED = framed(wire.Started())
 FIRST_MESSAGES = {
-    "nothing": (b"", "crashed"),
-    "half_a_prefix": (wire.MAGIC, "crashed"),
-    "garbage": (b"\0" * 64, "violation"),
-    "4_gib": (wire.PREFIX.pack(wire.MAGIC, 9, 4 << 30), "violation"),
-    "no_message": (wire.PREFIX.pack(wire.MAGIC, 1, 0) + b"\xc1", "violation"),
-    "another_message": (framed(wire.Value(1, None)), "violation"),
-    "does_not_compile": (framed(wire.Ready(SYNTAX_ERROR)), "ungradable"),
+    # Before its first message a worker has not touched the hand-in.
+    "nothing": (b"", "grader_fault"),
+    "no_second": (STARTED, "crashed"),
+    "half_a_prefix": (STARTED + wire.MAGIC, "crashed"),
+    "garbage": (STARTED + b"\0" * 64, "violation"),
+    "4_gib": (STARTED + wire.PREFIX.pack(wire.MAGIC, 9, 4 << 30), "violation"),
+    "no_message": (STARTED + wire.PREFIX.pack(wire.MAGIC, 1, 0) + b"\xc1", "violation"),
+    "another_message": (STARTED + framed(wire.Value(1, None)), "violation"),
+    "started_twice": (STARTED + STARTED, "violation"),
+    "does_not_compile": (STARTED + framed(wire.Ready(SYNTAX_ERROR)), "ungradable"),
 }
 
 
@@ -143,7 +147,8 @@ def test_first_message_decides_for_every_run(name: str, tmp_path: Path, mini: Ch
 
 def test_a_broken_challenge_is_our_fault(tmp_path: Path) -> None:
     """A challenge that the judge cannot read is reported as a fault, with the reason."""
-    (event,) = judge(tmp_path, framed(wire.Ready()), [Run("1")], tmp_path / "90_gone")
+    sent = STARTED + framed(wire.Ready())
+    (event,) = judge(tmp_path, sent, [Run("1")], tmp_path / "90_gone")
 
     assert isinstance(event, Verdict)
     assert event.status == "grader_fault"

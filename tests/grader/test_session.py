@@ -81,7 +81,7 @@ def fake_worker(
         # Its descriptor must not be closed, and used again, while the thread reads from it.
         while reader.is_alive():
             with contextlib.suppress(SessionLost):
-                transport.receive(0.05)
+                transport.receive(0.05, 0.05)
         os.close(to_worker[1])
         os.close(to_judge[0])
 

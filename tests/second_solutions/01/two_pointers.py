@@ -25,8 +25,7 @@ def _infer(numel: int, shape: tuple[int, ...]) -> list[int]:
 def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Match runs of old dims with runs of new dims of the same number of elements.
 
-    Inside such a run every old dim must join the next one, unless the run of new dims has but one
-    dim larger than 1 element per old dim, which is what makes the runs as short as possible.
+    The runs are as short as possible, so inside a run every old dim must join the next one.
     """
     sizes = _infer(x.numel(), shape)
     if x.numel() == 0:
@@ -36,7 +35,7 @@ def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     strides = [1] * len(sizes)
     i = j = 0
     while i < len(old):
-        first_i, first_j = i, j
+        first = j
         have, want = old[i][0], sizes[new[j]]
         while have != want:
             if have < want:
@@ -47,9 +46,8 @@ def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
             else:
                 j += 1
                 want *= sizes[new[j]]
-        assert i >= first_i
         stride = old[i][1]
-        for d in reversed(new[first_j : j + 1]):
+        for d in reversed(new[first : j + 1]):
             strides[d] = stride
             stride *= sizes[d]
         i, j = i + 1, j + 1
