@@ -437,5 +437,9 @@ class Remote:
         target = wire.Target(self._target.root, [*self._target.path, step])
         return Remote(self._session, target, "attribute", self)
 
+    def __bool__(self) -> bool:
+        """Refuse: an object that stays in the worker must not pass for a true answer."""
+        raise TypeError(f"a remote {self._type_name} has no truth value: fetch it with .get()")
+
     def __repr__(self) -> str:
         return f"<remote {self._type_name}>"

@@ -26,7 +26,8 @@ def section(report: Report) -> str:
 def _summary(report: Report) -> str:
     exempt = report.challenge.verify.exempt
     seconds = f" {len(report.second)} solutions in other styles score 100." if report.second else ""
-    told = f"Over {report.seeds} seeds the solution scores 100 and the starter 0.{seconds} "
+    seeds = "one seed" if report.seeds == 1 else f"{report.seeds} seeds"
+    told = f"Over {seeds} the solution scores 100 and the starter 0.{seconds} "
     told += f"With its answers replaced ({', '.join(report.tampered)}) the solution scores 0."
     for name, reason in exempt.items():
         told += f" Exempt from {name}: {reason}."

@@ -11,10 +11,10 @@ EMBED_DIM = 64
 NUM_HEADS = 2
 NUM_LAYERS = 2
 
-BATCH_SIZE = 32
+BATCH_SIZE = 16
 LEARNING_RATE = 3e-3
 WARM_UP_STEPS = 50
-NUM_STEPS = 800
+NUM_STEPS = 1000
 TIME_SHARE = 0.45  # of the seconds allowed: slow cores make fewer steps, not a longer run
 HOLD = 0.5  # part of the schedule before the learning rate starts to fall
 

@@ -47,6 +47,10 @@ class Record:
         except KeyError:
             raise AttributeError(f"{self.type_name} has no field {name!r}") from None
 
+    def __bool__(self) -> bool:
+        """Refuse: whatever a stranger sent must not pass for a true answer."""
+        raise TypeError(f"a {self.type_name} has no truth value")
+
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
@@ -54,6 +58,10 @@ class Foreign:
 
     type_name: str
     note: str
+
+    def __bool__(self) -> bool:
+        """Refuse: whatever a stranger sent must not pass for a true answer."""
+        raise TypeError(f"a {self.type_name} has no truth value")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -254,7 +254,6 @@ def train_and_restore(submission, rng, corpus, device, budget, expect):
     "test_order_of_the_prefix_counts",
     "test_rows_are_independent",
     "test_any_length",
-    "test_every_device",
     "test_weights_can_be_saved_and_restored",
 )
 def test_training_beats_the_unigram(
@@ -322,8 +321,8 @@ def test_beats_the_best_ngram(expect, shared):
         expect.that(
             advantage.upper < 0,
             f"The loss is not below that of {name}.\n"
-            f"Yours: {loss}; its: {loss.mean - advantage.mean:.3f}. Look at your learning curve: does "
-            "it still fall when training ends, or has it been flat for long?",
+            f"Yours: {loss}; its: {loss.mean - advantage.mean:.3f}; below with 99% confidence is asked. "
+            "Does your learning curve still fall when training ends, or has it been flat for long?",
         )
 
 
