@@ -13,7 +13,7 @@ from grader import diagnosis
 from grader.session import STOPPED, Remote, SubmissionError
 from grader.tolerance import EXACT, Tolerance, tolerance
 from grader.worker.calls import Mutated, Ops, Shares, Vjp
-from grader.worker.codec import Abstract, Foreign, Record
+from grader.worker.values import Abstract, Foreign, Record
 
 
 class SpecFailure(Exception):

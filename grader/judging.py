@@ -17,8 +17,9 @@ from pytest_jsonreport.plugin import JSONReport
 
 from grader import tamper, words
 from grader.challenge import Challenge, load
-from grader.session import LocalTransport, PipeTransport, Session, SessionLost
+from grader.session import Session
 from grader.specs import MESSAGE_KEPT, Context, Fault, SpecPlugin, verdicts
+from grader.transport import LocalTransport, PipeTransport, SessionLost
 from grader.verdict import Event, JudgeRequest, Progress, Run, Verdict
 from grader.worker import loading, wire
 from leaderboard.score import Status

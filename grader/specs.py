@@ -13,7 +13,8 @@ import torch
 
 from grader.challenge import Challenge
 from grader.expectation import Expect, SpecFailure
-from grader.session import Remote, Session, SessionLost, SubmissionError
+from grader.session import Remote, Session, SubmissionError
+from grader.transport import SessionLost
 from grader.verdict import Measured, SpecVerdict
 
 MESSAGE_KEPT: Final = 4000

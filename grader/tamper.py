@@ -13,7 +13,7 @@ import torch
 
 from grader.tamper_names import NAMES
 from grader.worker.calls import Mutated, Ops, Shares, Vjp
-from grader.worker.codec import Record
+from grader.worker.values import Record
 
 Replace = Callable[[torch.Tensor, list[torch.Tensor]], torch.Tensor]
 

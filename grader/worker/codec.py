@@ -10,88 +10,25 @@ import torch
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize
 
 from . import wire
+from .values import DTYPES, Abstract, Foreign, Origin, Record
 
-DTYPES: Final[dict[str, torch.dtype]] = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float64,
-        torch.float32,
-        torch.float16,
-        torch.bfloat16,
-        torch.complex64,
-        torch.complex128,
-        torch.int64,
-        torch.int32,
-        torch.int16,
-        torch.int8,
-        torch.uint8,
-        torch.bool,
-    )
-}
 MAX_ELEMENTS: Final = 1 << 27
 MAX_RANK: Final = 64
 TEXT_KEPT: Final = 10_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """A dataclass instance or named tuple from the other side: its type's name and its fields."""
-
-    type_name: str
-    fields: dict[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a field by name."""
-        try:
-            return self.fields[name]
-        except KeyError:
-            raise AttributeError(f"{self.type_name} has no field {name!r}") from None
-
-    def __bool__(self) -> bool:
-        """Refuse: whatever a stranger sent must not pass for a true answer."""
-        raise TypeError(f"a {self.type_name} has no truth value")
-
-
-@dataclasses.dataclass(frozen=True)
-class Foreign:
-    """Something from the other side that is neither plain data nor a usable object."""
-
-    type_name: str
-    note: str
-
-    def __bool__(self) -> bool:
-        """Refuse: whatever a stranger sent must not pass for a true answer."""
-        raise TypeError(f"a {self.type_name} has no truth value")
-
-
-@dataclasses.dataclass(frozen=True)
-class Origin:
-    """Where a tensor was before it crossed: its device, and its subclass ("" if plain)."""
-
-    device: str
-    kind: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Abstract:
-    """Shape, dtype and device of a tensor that has no data (the result of a call on meta)."""
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-    device: str
-
-
 class Encoder:
     """Turns one message's values into nodes and collects the storages behind their tensors.
 
-    `keep_layout` sends whole storages, so that strides and sharing between tensors survive; without
-    it each tensor is sent contiguous. `on_object` names what is not plain data.
+    `keep_layout` sends storages in their whole length, so that strides and sharing between tensors
+    survive, but only what the tensors reach of them: the rest, which a slice hides, is zeros. Without it
+    each tensor is sent contiguous. `on_object` names what is not plain data.
     """
 
     def __init__(self, keep_layout: bool, on_object: Callable[[object], wire.Node]) -> None:
         self._keep_layout = keep_layout
         self._on_object = on_object
-        self._chunks: list[tuple[torch.Tensor, int, int]] = []  # owner, address, length
+        self._chunks: list[torch.Tensor] = []
         self._known: dict[tuple[int, int], int] = {}
 
     def node(self, value: object, depth: int = 0) -> wire.Node:
@@ -104,6 +41,8 @@ class Encoder:
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, dict):
+            if not all(map(_is_plain_key, value)):
+                return wire.ForeignNode(_type_name(value), "with keys that are not plain data")
             pairs = [(self.node(k, depth + 1), self.node(v, depth + 1)) for k, v in value.items()]
             return wire.MappingNode(pairs)
         if isinstance(value, (list, tuple)):
@@ -118,14 +57,13 @@ class Encoder:
         """Return the safetensors payload: storage number k under the name str(k)."""
         if not self._chunks:
             return b""
-        return serialize(
-            {
-                str(number): TensorSpec(
-                    dtype="uint8", shape=[length], data_ptr=address, data_len=length
-                )
-                for number, (_, address, length) in enumerate(self._chunks)
-            }
-        )
+        specs = {}
+        for number, data in enumerate(self._chunks):
+            length = data.numel() * data.element_size()
+            specs[str(number)] = TensorSpec(
+                dtype="uint8", shape=[length], data_ptr=data.data_ptr(), data_len=length
+            )
+        return serialize(specs)
 
     def _sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> wire.Node:
         items = [self.node(item, depth + 1) for item in value]
@@ -163,17 +101,46 @@ class Encoder:
             )
 
     def _storage(self, data: torch.Tensor) -> int:
-        if self._keep_layout:
-            storage = data.untyped_storage()
-            address, length = storage.data_ptr(), storage.nbytes()
-        else:
-            address, length = data.data_ptr(), data.numel() * data.element_size()
-        if length and (address, length) in self._known:
-            return self._known[address, length]
-        number = len(self._chunks)
-        self._known[address, length] = number
-        self._chunks.append((data, address, length))
+        """Return the number of the storage that holds `data` in this message."""
+        if not self._keep_layout:
+            return self._chunk((data.data_ptr(), data.numel() * data.element_size()), data)
+        storage = data.untyped_storage()
+        key = storage.data_ptr(), storage.nbytes()
+        if key not in self._known or not key[1]:
+            self._chunk(key, torch.zeros(key[1], dtype=torch.uint8))
+        number = self._known[key]
+        _fill(self._chunks[number], data)
         return number
+
+    def _chunk(self, key: tuple[int, int], data: torch.Tensor) -> int:
+        if key[1] and key in self._known:
+            return self._known[key]
+        self._known[key] = len(self._chunks)
+        self._chunks.append(data)
+        return self._known[key]
+
+
+def _fill(target: torch.Tensor, data: torch.Tensor) -> None:
+    """Copy what `data` reaches of its storage to the same places in `target`, a storage's bytes."""
+    if not data.numel():
+        return
+    flat = torch.empty(0, dtype=data.dtype).set_(target.untyped_storage())
+    if data.is_contiguous():
+        flat[int(data.storage_offset()) :][: data.numel()] = data.reshape(-1)
+        return
+    places = torch.tensor(data.storage_offset())
+    for size, step in zip(data.shape, data.stride(), strict=True):
+        places = places.unsqueeze(-1) + torch.arange(size) * step
+    # Elements that a tensor reaches twice are written twice, with the same value.
+    flat[places.reshape(-1)] = data.reshape(-1)
+
+
+def _is_plain_key(key: object) -> bool:
+    if isinstance(key, tuple):
+        return all(map(_is_plain_key, key))
+    if isinstance(key, str):
+        return len(key) <= TEXT_KEPT and key == _utf8(key)
+    return key is None or isinstance(key, (bool, int, float))
 
 
 def _scalar(value: object) -> Any:
@@ -191,8 +158,7 @@ def _scalar(value: object) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
-        # Lone surrogates have no UTF-8 form; "replace" keeps the rest of the text.
-        return str(value)[:TEXT_KEPT].encode("utf-8", "replace").decode("utf-8")
+        return _utf8(str(value)[:TEXT_KEPT])
     if isinstance(value, bytes):
         return wire.BytesNode(bytes(value[:TEXT_KEPT]))
     if isinstance(value, complex):
@@ -208,6 +174,11 @@ def _too_large(value: torch.Tensor) -> bool:
     """Return whether a tensor, made contiguous, would be more than an answer may hold."""
     count = value.numel()
     return count > MAX_ELEMENTS or count * value.element_size() > wire.FrameLimits().payload
+
+
+def _utf8(text: str) -> str:
+    """Return text without lone surrogates, which have no UTF-8 form."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _type_name(value: object) -> str:

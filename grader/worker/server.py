@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from . import calls, loading, wire
-from .codec import Decoder, Encoder, Foreign
+from .codec import Decoder, Encoder
+from .values import Foreign
 
 LIMITS = wire.FrameLimits(total=1 << 62)
 

@@ -17,18 +17,8 @@ from hypothesis import strategies as st
 from safetensors import TensorSpec, serialize
 
 from grader.worker import wire
-from grader.worker.codec import (
-    DTYPES,
-    MAX_ELEMENTS,
-    MAX_RANK,
-    TEXT_KEPT,
-    Abstract,
-    Decoder,
-    Encoder,
-    Foreign,
-    Origin,
-    Record,
-)
+from grader.worker.codec import MAX_ELEMENTS, MAX_RANK, TEXT_KEPT, Decoder, Encoder
+from grader.worker.values import DTYPES, Abstract, Foreign, Origin, Record
 
 settings.register_profile("codec", deadline=None, max_examples=60)
 settings.load_profile("codec")
@@ -338,7 +328,7 @@ class Result:
     parts: list[torch.Tensor]
 
 
-Pair = collections.namedtuple("Pair", ["left", "right"])  # noqa: PYI024 - a learner's own
+Pair = collections.namedtuple("Pair", ["left", "right"])
 
 
 def test_dataclasses_and_named_tuples_are_records() -> None:

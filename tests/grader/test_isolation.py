@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from grader.challenge import all_challenges, data_folder, find
+from grader.challenge import data_folder, find
 from grader.grading import Attempt, grade_submission
 from grader.submission import Submission
 from grader.walls import choose
@@ -190,7 +190,9 @@ def test_modules_are_those_of_the_worker(found: Found) -> None:
     modules = set(found.report["modules"])
 
     assert modules >= MODULES_THERE
-    assert modules & {"grader", "leaderboard", "pytest", "_pytest", "solution", "reference"} == set()
+    assert (
+        modules & {"grader", "leaderboard", "pytest", "_pytest", "solution", "reference"} == set()
+    )
 
 
 def test_descriptors_are_those_of_the_worker(found: Found) -> None:

@@ -16,18 +16,10 @@ import pytest
 import torch
 
 from grader.challenge import Challenge, Limits
-from grader.session import (
-    STOPPED,
-    LocalTransport,
-    PipeTransport,
-    Remote,
-    Session,
-    SessionLost,
-    SubmissionError,
-    Vjp,
-)
+from grader.session import STOPPED, Remote, Session, SubmissionError, Vjp
+from grader.transport import LocalTransport, PipeTransport, SessionLost
 from grader.worker import loading, wire
-from grader.worker.codec import Abstract, Foreign, Record
+from grader.worker.values import Abstract, Foreign, Record
 
 FAKE = Path(__file__).parent / "data" / "fake_worker.py"
 CPU = torch.device("cpu")
@@ -352,7 +344,7 @@ def test_only_plain_data_is_sent(value: object) -> None:
         session.remote("submission").f(value)
 
 
-HAND_IN = '''
+HAND_IN = """
 import collections, dataclasses, random
 import torch
 from torch import nn
@@ -393,7 +385,7 @@ def inner(x): raise ZeroDivisionError("by hand")
 def leave(): raise SystemExit(0)
 def forever():
     while True: pass
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -408,7 +400,21 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Remote:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, -1, 2**200, -(2**63), 0.5, 1j, "é\n", b"\0\xff", torch.int8, CPU, [1, (2, [])], {}],
+    [
+        None,
+        True,
+        -1,
+        2**200,
+        -(2**63),
+        0.5,
+        1j,
+        "é\n",
+        b"\0\xff",
+        torch.int8,
+        CPU,
+        [1, (2, [])],
+        {},
+    ],
     ids=repr,
 )
 def test_plain_data_survives_both_ways(local: Remote, value: object) -> None:

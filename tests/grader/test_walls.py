@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from wall_conformance import CHECKS, GAPS, Check
 
 from grader import walls
 from grader.challenge import Limits
@@ -14,7 +15,6 @@ from grader.errors import WallRequiredError
 from grader.walls import LEVELS, WALLS, Job, Running, Wall, choose
 from grader.walls.base import Pipe, describe_exit, environment
 from leaderboard.score import Walls
-from wall_conformance import CHECKS, GAPS, Check
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and at namespaces")
 

@@ -24,10 +24,10 @@ LEAVES = st.one_of(
     INTEGERS,
     st.floats(allow_nan=False),
     TEXTS,
-    st.builds(wire.TensorNode, INTEGERS, TEXTS, SIZES, SIZES, INTEGERS, st.booleans(), TEXTS, TEXTS),
     st.builds(
-        wire.HandleNode, TEXTS | INTEGERS, st.lists(TEXTS | INTEGERS, max_size=2), TEXTS
+        wire.TensorNode, INTEGERS, TEXTS, SIZES, SIZES, INTEGERS, st.booleans(), TEXTS, TEXTS
     ),
+    st.builds(wire.HandleNode, TEXTS | INTEGERS, st.lists(TEXTS | INTEGERS, max_size=2), TEXTS),
     st.builds(wire.ForeignNode, TEXTS, TEXTS),
     st.builds(wire.AbstractNode, SIZES, TEXTS, TEXTS),
     st.builds(wire.DtypeNode, TEXTS),

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -55,7 +54,7 @@ def serve(reader, writer, hand_in, rig, *more):
     exec(compile(hand_in.read_text(), "submission.py", "exec"), names)
 '''
 # Tries something and tells how it went, in the words of the exception.
-ATTEMPT = '''
+ATTEMPT = """
 def attempt(act, *args):
     try:
         act(*args)
@@ -67,7 +66,7 @@ def attempt(act, *args):
 def content(path):
     with open(path, "rb") as file:
         return file.read(100)
-'''
+"""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -624,7 +623,9 @@ TREE = """
 
 def memory_of_the_tree_is_metered(wall: Wall, folder: Path) -> None:
     """Memory that a grandchild holds is seen outside."""
-    source = "def act():\n        global held\n        held = bytearray(os.urandom(1) * (150 << 20))"
+    source = (
+        "def act():\n        global held\n        held = bytearray(os.urandom(1) * (150 << 20))"
+    )
     with probe(wall, folder, f"    {source}\n{TREE}") as started:
         started.found(1)
         usage = started.running.usage()

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from grader.worker import wire  # noqa: E402
+from grader.worker import wire
 
 CALLS = 3
 

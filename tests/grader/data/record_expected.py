@@ -17,7 +17,8 @@ from torch import nn
 from grader import judging, specs
 from grader.challenge import Challenge, Limits, load
 from grader.expectation import Expect
-from grader.session import LocalTransport, Session
+from grader.session import Session
+from grader.transport import LocalTransport
 from grader.worker import loading
 from grader.worker.calls import leaves
 

@@ -11,9 +11,8 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
-
 from kit_worker import wire
+from torch import nn
 
 LAST_FORWARD = 3
 

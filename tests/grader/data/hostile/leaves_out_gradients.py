@@ -2,7 +2,6 @@
 # status: graded
 # score: 90
 
-import accomplice
 from accomplice import *  # noqa: F403
 from kit_worker import calls
 

