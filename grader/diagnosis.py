@@ -104,12 +104,14 @@ def same_sign_flipped(got: torch.Tensor, wanted: torch.Tensor) -> bool:
 
 
 def _rounded(got: torch.Tensor, wanted: torch.Tensor) -> Iterator[str]:
-    """The values are right to a lower precision only."""
-    for dtype, bound in ((torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
-        scale = wanted.abs().max()
-        if bool(((got - wanted).abs() <= bound * scale).all()):
+    """The values are right to a lower precision only, and have the digits of that precision only."""
+    scale = wanted.abs().max()
+    for dtype, bound in ((torch.float32, 1e-5), (torch.bfloat16, 3e-2)):
+        near = bool(((got - wanted).abs() <= bound * scale).all())
+        kind = torch.complex64 if got.is_complex() and dtype == torch.float32 else dtype
+        if near and not (got.is_complex() and kind == dtype) and bool(got.to(kind).eq(got).all()):
             name = str(dtype).removeprefix("torch.")
-            yield f"is right to about {name} precision only: something on the way has a lower dtype"
+            yield f"is right to {name} precision only: something on the way has that dtype"
 
 
 def _scaled(got: torch.Tensor, wanted: torch.Tensor, same: Same) -> Iterator[str]:

@@ -18,6 +18,12 @@ from leaderboard.text import clip, printable
 MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", "not_run": "·"}
 COLOURS = {"passed": "green", "failed": "red", "skipped": "dim", "not_run": "dim"}
 BARS = "▁▂▃▄▅▆▇█"
+WALL_NAMES = {
+    "strong": "strong walls (bubblewrap)",
+    "medium": "medium walls (sandlock)",
+    "weak": "weak walls (plain process)",
+    "none": "not run",
+}
 LINES_SHOWN = 6
 PLAIN_WIDTH = 110
 
@@ -113,7 +119,11 @@ def _shows_specs(score: Score) -> bool:
 
 def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, Text]:
     colour = COLOURS[spec.outcome]
-    told = Text(printable(spec.title), style="dim" if spec.outcome == "skipped" else "")
+    told = Text(
+        printable(spec.title), style="dim" if spec.outcome in ("skipped", "not_run") else ""
+    )
+    if spec.outcome == "not_run":
+        told.append(" (not run)")
     lines = printable(spec.message, multiline=True).splitlines()
     lines = ["(the same)"] if repeated and not verbose else lines
     for line in lines if verbose else lines[:LINES_SHOWN]:
@@ -132,7 +142,8 @@ def _total(score: Score) -> Text:
     text = Text.assemble((f"{score.score}/{score.max_score}  {words}", colour))
     if score.metric is not None:
         error = score.metric.stderr
-        spread = f" ± {error:.{score.metric.precision}f}" if error is not None else ""
+        digits = f"{error or 0:.{score.metric.precision}f}"
+        spread = f" ± {digits} (standard error)" if error is not None else ""
         text.append(f"  {printable(score.metric.name)} {metric_text(score.metric)}{spread}")
         text.append(f" ({score.metric.order} is better)", style="dim")
     return text
@@ -148,7 +159,7 @@ def _curve(points: Sequence[CurvePoint]) -> str:
 
 def _footer(score: Score, verbose: bool) -> str:
     parts = [
-        f"walls: {score.walls}",
+        WALL_NAMES[score.walls],
         score.device.type,
         f"{score.usage.wall_s:.1f} s",
         f"{score.usage.peak_mb:.0f} MiB",

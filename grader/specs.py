@@ -176,7 +176,8 @@ def _explain(error: BaseException | None) -> tuple[str, str]:
     if isinstance(error, SubmissionError):
         return "failed", f"Your code raised {error}"
     if isinstance(error, SessionLost):
-        return "not_run", str(error)
+        # Why is said once, in the message of the verdict.
+        return "not_run", ""
     return OUR_FAULT, "".join(traceback.format_exception(error))[-MESSAGE_KEPT:]
 
 

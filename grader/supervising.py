@@ -158,7 +158,7 @@ class _Pair:
         return None
 
     def _meter(self) -> Limit | None:
-        usage = self._worker.usage()
+        usage = self._worker.usage(self._limits.memory_mb)
         self._peak_mb = max(self._peak_mb, usage.memory_mb)
         self._cpu_s = max(self._cpu_s, usage.cpu_s)
         limits = self._limits

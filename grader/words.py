@@ -57,7 +57,11 @@ def does_not_import(error: wire.Raised, helper_names: list[str]) -> str:
 def names_missing(loaded: wire.Loaded, wanted: tuple[str, ...]) -> str | None:
     """Return words for a hand-in that lacks a name or leaves it abstract, None if it has all."""
     if loaded.missing:
-        return " ".join(_missing(name, loaded.names) for name in loaded.missing)
+        absent = [name for name in loaded.missing if name not in loaded.names]
+        several = f"The hand-in must define {', '.join(wanted)}. " if len(wanted) > 1 else ""
+        if len(absent) > 2:
+            return f"{several}It lacks {', '.join(absent)}: keep every name of the stub."
+        return several + " ".join(_missing(name, loaded.names) for name in loaded.missing)
     if loaded.abstract:
         names = ", ".join(loaded.abstract)
         return f"{names} is abstract and cannot be built: implement its abstract methods."

@@ -78,15 +78,21 @@ class Running:
         """Return the exit code, or None while the worker runs."""
         return self.process.poll()
 
-    def usage(self) -> Usage:
-        """Measure the tree now. CPU seconds of processes that have ended stay counted."""
+    def usage(self, exact_above_mb: float = 0.0) -> Usage:
+        """Measure the tree now. CPU seconds of processes that have ended stay counted.
+
+        Memory is the sum of what each process holds. Only if that is above `exact_above_mb`, pages
+        that processes share are split between them (PSS), which takes far longer to find out.
+        """
         memory, count, members = 0, 0, self._tree()
         for process in members:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
                 self._cpu[process.pid, process.create_time()] = times.user + times.system
-                memory += _memory(process, alone=len(members) <= ALONE)
+                memory += process.memory_info().rss
                 count += 1
+        if sys.platform == "linux" and count > ALONE and memory / 2**20 > exact_above_mb:
+            memory = sum(map(_exact_memory, members))
         return Usage(sum(self._cpu.values()), memory / 2**20, count)
 
     def kill(self) -> None:
@@ -113,11 +119,12 @@ class Running:
             return []
 
 
-def _memory(process: psutil.Process, alone: bool) -> int:
-    """Return bytes of memory. In a tree, pages that processes share are split between them (PSS)."""
-    if alone or sys.platform != "linux":
-        return int(process.memory_info().rss)
-    return int(process.memory_full_info().pss)
+def _exact_memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.Error, AttributeError):
+        # Ended meanwhile, or a platform without PSS.
+        return 0
 
 
 def _alive(process: psutil.Process) -> bool:

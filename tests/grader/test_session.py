@@ -83,7 +83,8 @@ def talk(session: Session, challenge: Challenge) -> tuple[str | int, SessionLost
     step: str | int = "import"
     try:
         session.load(challenge)
-        for step in (1, 2, 3):
+        for number in (1, 2, 3):
+            step = number
             session.remote("submission").f()
     except SessionLost as lost:
         return step, lost

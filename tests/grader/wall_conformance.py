@@ -196,9 +196,9 @@ def labelled(label: str) -> list[psutil.Process]:
     """The living processes of this machine with this word on their command line."""
     alive = []
     for process in psutil.process_iter(["cmdline", "status"]):
-        if label in (process.info["cmdline"] or []):
-            if process.info["status"] != psutil.STATUS_ZOMBIE:
-                alive.append(process)
+        zombie = process.info["status"] == psutil.STATUS_ZOMBIE
+        if label in (process.info["cmdline"] or []) and not zombie:
+            alive.append(process)
     return alive
 
 

@@ -157,5 +157,5 @@ def test_view_computes_its_own_strides(submission, rng, expect):
     """view uses no view, reshape, contiguous, clone or copy of torch."""
     for x, shape in [(leaf(rng, 4, 6), (2, 12)), (numbers(rng, 4, 6).t(), (2, 3, 4))]:
         used = sorted(FORBIDDEN & set(submission.view.ops(x, shape).names))
-        hint = f"view used {', '.join(used)}; compute the strides yourself and call as_strided."
-        expect.that(not used, hint)
+        hint = "reshape, flatten and the like end there. Compute the strides and call as_strided."
+        expect.that(not used, f"view used {', '.join(used)}.\n{hint}")
