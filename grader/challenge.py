@@ -209,11 +209,14 @@ def load(folder: Path) -> Challenge:
         toml = msgspec.convert(
             tomllib.loads((folder / "challenge.toml").read_text("utf-8")), _Toml, strict=True
         )
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, ValueError, msgspec.ValidationError) as error:
         raise ChallengeError(f"{folder.name}/challenge.toml: {error}") from error
     if folder.name != f"{toml.id}_{toml.slug}":
         raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
-    specs = tuple(_read_specs(folder))
+    try:
+        specs = tuple(_read_specs(folder))
+    except (SyntaxError, ValueError) as error:
+        raise ChallengeError(f"{folder.name}/specs: {error}") from error
     _check_specs(folder, specs)
     fields: dict[str, Any] = {name: getattr(toml, name) for name in toml.__struct_fields__}
     return Challenge(folder=folder, specs=specs, **fields)

@@ -267,8 +267,8 @@ class _Events:
         self._changed.clear()
 
     def join(self) -> None:
-        """Wait for the end of the stream."""
-        self._thread.join(1.0)
+        """Wait for the end of the stream, which comes for certain: its only writer has ended."""
+        self._thread.join(10.0)
         self._stream.close()
 
     def _read(self) -> None:

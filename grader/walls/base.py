@@ -92,7 +92,8 @@ class Running:
                 memory += process.memory_info().rss
                 count += 1
         if sys.platform == "linux" and count > ALONE and memory / 2**20 > exact_above_mb:
-            memory = sum(map(_exact_memory, members))
+            with contextlib.suppress(psutil.Error):
+                memory = sum(map(_exact_memory, members))
         return Usage(sum(self._cpu.values()), memory / 2**20, count)
 
     def kill(self) -> None:
@@ -122,9 +123,11 @@ class Running:
 def _exact_memory(process: psutil.Process) -> int:
     try:
         return int(process.memory_full_info().pss)
-    except (psutil.Error, AttributeError):
-        # Ended meanwhile, or a platform without PSS.
+    except psutil.NoSuchProcess:
         return 0
+    except psutil.Error:
+        # A process may deny a look at its pages (prctl), but not at their number.
+        return int(process.memory_info().rss)
 
 
 def _alive(process: psutil.Process) -> bool:

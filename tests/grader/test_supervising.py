@@ -150,7 +150,13 @@ def test_the_request_is_private(mini: Challenge, tmp_path: Path) -> None:
 
 def test_the_judge_is_steered_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that change what Python or pytest do are not passed on to the judge."""
-    for name in ("PYTHONPATH", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "OMP_NUM_THREADS"):
+    for name in (
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "PYTEST_ADDOPTS",
+        "PYTEST_PLUGINS",
+        "OMP_NUM_THREADS",
+    ):
         monkeypatch.setenv(name, "changed")
     monkeypatch.setenv("HTTPS_PROXY", "kept")
     passed = supervising._judge_environment()
