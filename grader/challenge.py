@@ -238,7 +238,10 @@ def _spec(node: ast.FunctionDef) -> Spec:
         if not match or match[1] not in ("points", "needs"):
             raise ChallengeError(f"{node.name}: only points(n) and needs(name, ...) mark a spec")
         assert isinstance(decorator, ast.Call)
-        markers[match[1]] = tuple(ast.literal_eval(argument) for argument in decorator.args)
+        try:
+            markers[match[1]] = tuple(ast.literal_eval(argument) for argument in decorator.args)
+        except ValueError:
+            raise ChallengeError(f"{node.name}: points and needs take literals") from None
     title = (ast.get_docstring(node) or "").partition("\n")[0].strip()
     points = markers.get("points", ())
     if len(points) != 1 or not isinstance(points[0], int) or points[0] < 1 or not title:

@@ -133,16 +133,9 @@ def build_score(
     return Score(
         schema=SCHEMA,
         id=score_id(challenge.id, attempt.submitted_at, submission.sha256),
-        challenge=ChallengeInfo(
-            id=challenge.id,
-            slug=challenge.slug,
-            title=challenge.title,
-            specs_sha256=challenge.specs_sha256(),
-        ),
+        challenge=_challenge_info(challenge),
         team=attempt.team,
-        submission=SubmissionInfo(
-            name=submission.name, sha256=submission.sha256, bytes=submission.size
-        ),
+        submission=_submission_info(submission),
         submitted_at=attempt.submitted_at,
         graded_at=datetime.now(UTC),
         status=status,
@@ -153,22 +146,41 @@ def build_score(
         metric=_metric(challenge, verdict, status),
         specs=specs,
         advice=advise(challenge, specs) if status == "graded" else "",
-        device=DeviceInfo(
-            type=attempt.device.partition(":")[0],
-            name=verdict.device_name or platform.processor() or platform.machine(),
-        ),
+        device=_device_info(attempt, verdict),
         walls=walls,
         seed=seed,
         limits=LimitsInfo(**msgspec.to_builtins(attempt.limits_in_force())),
         usage=Usage(wall_s=outcome.wall_s, cpu_s=outcome.cpu_s, peak_mb=outcome.peak_mb),
-        environment=Environment(
-            python=platform.python_version(),
-            torch=verdict.torch,
-            grader=grader.__version__,
-            platform=platform.platform(),
-        ),
+        environment=_environment(verdict),
         output=outcome.output,
         curve=outcome.curve,
+    )
+
+
+def _challenge_info(challenge: Challenge) -> ChallengeInfo:
+    return ChallengeInfo(
+        id=challenge.id,
+        slug=challenge.slug,
+        title=challenge.title,
+        specs_sha256=challenge.specs_sha256(),
+    )
+
+
+def _submission_info(submission: Submission) -> SubmissionInfo:
+    return SubmissionInfo(name=submission.name, sha256=submission.sha256, bytes=submission.size)
+
+
+def _device_info(attempt: Attempt, verdict: Verdict) -> DeviceInfo:
+    name = verdict.device_name or platform.processor() or platform.machine()
+    return DeviceInfo(type=attempt.device.partition(":")[0], name=name)
+
+
+def _environment(verdict: Verdict) -> Environment:
+    return Environment(
+        python=platform.python_version(),
+        torch=verdict.torch,
+        grader=grader.__version__,
+        platform=platform.platform(),
     )
 
 

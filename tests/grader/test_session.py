@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from grader.challenge import Challenge, Limits
-from grader.session import STOPPED, Remote, Session, SubmissionError, Vjp
+from grader.session import STOPPED, Remote, Session, SubmissionError
 from grader.transport import LocalTransport, PipeTransport, SessionLost
 from grader.worker import loading, wire
+from grader.worker.calls import Vjp
 from grader.worker.values import Abstract, Foreign, Record
 
 FAKE = Path(__file__).parent / "data" / "fake_worker.py"

@@ -20,6 +20,7 @@ from grader.grading import Attempt, grade_runs, grade_submission
 from grader.submission import Submission
 from grader.supervising import OnProgress
 from grader.verdict import JudgeRequest, Progress, Run, decode_event, encode_event
+from grader.walls import WALLS, Wall
 from leaderboard.score import CurvePoint, Score
 
 RIGHT = (Path(__file__).parent.parent / "submissions" / "correct" / "solution.py").read_bytes()
@@ -59,7 +60,7 @@ def test_processor_time_is_limited() -> None:
     mini = load(Path(__file__).parent.parent / "challenges" / "90_mini")
     score = graded(mini, b"while True:\n    pass\n", cpu_s=3.0, wall_s=300.0, call_s=300.0)
 
-    assert (score.status, score.score) == ("timeout", 0)
+    assert (score.status, score.score) == ("timeout", 0), (score.message, score.usage)
     assert "s of processor time; 3 s are allowed" in score.message
     assert score.usage.cpu_s >= 3.0
 
@@ -108,6 +109,17 @@ def test_progress_names_each_spec(mini: Challenge, monkeypatch: pytest.MonkeyPat
     assert (score.status, score.score, score.passed) == ("graded", 100, True)
     assert {(event.spec, event.number, event.total) for event in seen} <= known
     assert seen
+
+
+@pytest.mark.walls
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.level)
+def test_every_wall_gives_the_same_score(wall: Wall, mini: Challenge) -> None:
+    """The weakest wall too grades a right hand-in to the end, and the record says which it was."""
+    if wall.missing():
+        pytest.skip(f"{wall.name}: {wall.missing()}")
+    score = grade_submission(hand_in(RIGHT), Attempt(mini, "supervised"), wall=wall)
+
+    assert (score.status, score.score, score.walls) == ("graded", 100, wall.level), score.message
 
 
 # What is laid out for the worker, and what becomes of it.

@@ -55,6 +55,7 @@ RAISED = st.builds(
 )
 NAMES = st.lists(TEXTS, max_size=3)
 REPLIES = st.one_of(
+    st.just(wire.Started()),
     st.builds(wire.Ready, st.none() | RAISED),
     st.builds(wire.Loaded, INTEGERS, NAMES, NAMES, NAMES),
     st.builds(wire.Value, INTEGERS, NODES),
@@ -73,7 +74,16 @@ CALLS = st.builds(
     st.none() | st.floats(0, 1000),
     st.lists(INTEGERS, max_size=3),
 )
-REQUESTS = st.one_of(CALLS, st.builds(wire.Get, INTEGERS, TARGETS), st.builds(wire.Seed, INTEGERS))
+LOADS = st.builds(
+    wire.Load, INTEGERS, TEXTS, NAMES, NAMES, TEXTS, st.integers(1, 64), st.booleans()
+)
+REQUESTS = st.one_of(
+    LOADS,
+    CALLS,
+    st.builds(wire.Get, INTEGERS, TARGETS),
+    st.builds(wire.Seed, INTEGERS, INTEGERS),
+    st.just(wire.Leave()),
+)
 BYTES = st.binary(max_size=200)
 
 

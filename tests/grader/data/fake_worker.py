@@ -14,10 +14,12 @@ from grader.worker import wire
 CALLS = 3
 
 
-def asked() -> wire.Request:
+def asked() -> wire.Load | wire.Call:
     """The next request."""
     frame = wire.read_frame(lambda count: os.read(0, count), wire.FrameLimits())
-    return wire.decode_request(frame.header)
+    request = wire.decode_request(frame.header)
+    assert isinstance(request, (wire.Load, wire.Call))
+    return request
 
 
 def write(data: bytes) -> None:
