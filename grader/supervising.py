@@ -196,6 +196,10 @@ class _Pair:
         code = self._exit_code
         if verdict.status != "crashed" or code is None:
             return verdict
+        if describe_exit(code) == "signal SIGXCPU":
+            # The kernel's own limit was faster than the watchdog.
+            limit = f"The hand-in used more than {self._limits.cpu_s:g} s of processor time."
+            return msgspec.structs.replace(verdict, status="timeout", message=limit)
         why = " Did it call os._exit or replace its process?" if code in (0, 1) else ""
         message = f"{verdict.message} It ended with {describe_exit(code)}.{why}"
         return msgspec.structs.replace(verdict, message=message)

@@ -30,6 +30,8 @@ CUDA_FOLDERS = (
     "/sys/bus/pci",
     "/proc/driver",
 )
+# No user namespace inside this one either: a nested one would give capabilities over itself.
+NAMESPACES = ("--unshare-all", "--unshare-user", "--disable-userns")
 SITE, KIT, HAND_IN = Path("/site"), Path("/kit"), Path("/handin")
 
 
@@ -72,7 +74,7 @@ def _command(job: Job) -> list[str]:
 
 def _options(job: Job) -> list[str]:
     scratch_bytes = str(job.limits.file_mb << 20)
-    options = ["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    options = [*NAMESPACES, "--die-with-parent", "--new-session"]
     options += ["--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "worker"]
     options += ["--clearenv"]
     for name, value in environment(job.limits, "/tmp").items():
@@ -190,7 +192,7 @@ def _cuda_view() -> list[str]:
 def _program() -> str | None:
     """Return the first bwrap that really starts a process in new namespaces."""
     for candidate in _programs():
-        probe = [candidate, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/"]
+        probe = [candidate, *NAMESPACES, "--ro-bind", "/", "/"]
         probe += ["--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL", "/bin/true"]
         try:
             if subprocess.run(probe, capture_output=True, timeout=10, check=False).returncode == 0:
