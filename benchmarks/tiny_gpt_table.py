@@ -30,7 +30,7 @@ import solution  # noqa: E402
 
 SECONDS = 60.0
 NUM_STORIES = 20_000
-TARGET = 0.90
+TARGET = 1.10
 VOCAB_SIZE, STORY_LEN = language.VOCAB_SIZE, language.STORY_LEN
 CPU = torch.device("cpu")
 
@@ -205,7 +205,7 @@ def reaches(loss: scoring.Estimate) -> str:
 
 def seed_rows(num_seeds: int) -> Iterator[str]:
     """The worked solution, one row per seed."""
-    yield "| seed | loss | below 0.90 | steps | CPU seconds |\n|---|---|---|---|---|"
+    yield "| seed | loss | below 1.10 | steps | CPU seconds |\n|---|---|---|---|---|"
     losses = []
     for seed in range(num_seeds):
         loss, _, steps, seconds = run(VARIANTS["worked solution"], seed)
@@ -218,7 +218,7 @@ def seed_rows(num_seeds: int) -> Iterator[str]:
 
 def variant_rows(num_seeds: int, names: list[str]) -> Iterator[str]:
     """Models that need no training, then one row per variant, a loss for each seed."""
-    yield "| model | parameters | steps | CPU seconds | loss | below 0.90 |\n|---|---|---|---|---|---|"
+    yield "| model | parameters | steps | CPU seconds | loss | below 1.10 |\n|---|---|---|---|---|---|"
     yield f"| uniform | | | | {math.log(VOCAB_SIZE):.3f} | no |"
     yield from ngram_rows(num_seeds)
     for name in names or VARIANTS:

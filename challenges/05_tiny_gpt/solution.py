@@ -14,7 +14,7 @@ NUM_LAYERS = 2
 BATCH_SIZE = 16
 LEARNING_RATE = 3e-3
 WARM_UP_STEPS = 50
-NUM_STEPS = 1000
+NUM_STEPS = 1200
 TIME_SHARE = 0.45  # of the seconds allowed: slow cores make fewer steps, not a longer run
 HOLD = 0.5  # part of the schedule before the learning rate starts to fall
 

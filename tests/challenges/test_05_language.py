@@ -88,7 +88,7 @@ def test_sampled_mean_agrees_with_the_entropy_floor() -> None:
 
     assert ((nll.mean(dim=0) - L.entropy_by_position()).abs() <= 5 * stderr + 1e-12).all()
     assert float(nll[:, 1:].mean()) == pytest.approx(L.entropy_floor(), abs=0.005)
-    assert L.entropy_floor() == pytest.approx(0.7248, abs=1e-4)
+    assert L.entropy_floor() == pytest.approx(0.9346, abs=1e-4)
 
 
 def renamed(language: ModuleType, tokens: Tensor) -> Tensor:
@@ -108,8 +108,8 @@ def test_seeds_permute_ids_and_leave_the_entropy() -> None:
     # By part, the first sentence of both languages has the same words and the same full stop.
     for language in (one, other):
         sentence = renamed(language, language.stories(500, "test").tokens)[:, :4]
-        assert sentence.amin(dim=0).tolist() == [0, 6, 14, 22]
-        assert sentence.amax(dim=0).tolist() == [5, 13, 21, 22]
+        assert sentence.amin(dim=0).tolist() == [0, 16, 32, 48]
+        assert sentence.amax(dim=0).tolist() == [15, 31, 47, 48]
 
 
 def test_same_seed_and_stream_give_the_same_stories() -> None:
@@ -169,8 +169,8 @@ def test_best_ngram_is_far_from_the_floor_and_from_the_unigram() -> None:
     loss = -float(best.log_probs(test)[:, 1:].mean())
 
     assert 1 < len(best.strengths) <= N.MAX_ORDER
-    assert 1.15 < loss < 1.35
-    assert -float(N.unigram(corpus, L.VOCAB_SIZE).log_probs(test)[:, 1:].mean()) > 2.8
+    assert 1.65 < loss < 1.95
+    assert -float(N.unigram(corpus, L.VOCAB_SIZE).log_probs(test)[:, 1:].mean()) > 3.4
 
 
 def test_prefixes_never_hold_the_answer() -> None:

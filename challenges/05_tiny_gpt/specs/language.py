@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NUM_NAMES = 6
-NUM_COLOURS = 8
-NUM_OBJECTS = 8
+NUM_NAMES = 16
+NUM_COLOURS = 16
+NUM_OBJECTS = 16
 VOCAB_SIZE = NUM_NAMES + NUM_COLOURS + NUM_OBJECTS + 1
 
 NUM_SENTENCES = 12
