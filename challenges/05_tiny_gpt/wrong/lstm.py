@@ -1,5 +1,5 @@
 """An LSTM of the same size."""
-# caught-by: test_reaches_the_target
+# caught-by: test_beats_the_best_ngram
 # advice: A recurrent net has to carry every fact along in its state, and flattens out far above
 # advice: the target. Attention looks back instead.
 
@@ -24,5 +24,5 @@ def build_model(vocab_size: int, max_seq_len: int) -> nn.Module:
 
 
 def train(model: nn.Module, tokens: Tensor, device: torch.device, seconds: float) -> None:
-    solution.NUM_STEPS = 700
+    solution.NUM_STEPS = 300
     solution.train(model, tokens, device, seconds)

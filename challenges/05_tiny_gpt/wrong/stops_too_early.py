@@ -1,5 +1,5 @@
-"""Training ends after 150 steps, a few seconds."""
-# caught-by: test_beats_the_best_ngram
+"""Training ends after 250 steps, a few seconds."""
+# caught-by: test_reaches_the_target
 # advice: Your loss was still falling when training ended. Use the seconds that you have.
 
 import solution
@@ -8,5 +8,5 @@ from torch import Tensor, nn
 
 
 def train(model: nn.Module, tokens: Tensor, device: torch.device, seconds: float) -> None:
-    solution.NUM_STEPS = 100
+    solution.NUM_STEPS = 250
     solution.train(model, tokens, device, seconds)
