@@ -25,11 +25,13 @@ def skip_compiler_import(*owners: object) -> int:
 def _mark(function: Callable[..., Any] | None) -> int:
     marked = 0
     while function is not None:
-        wrapped = getattr(function, "__wrapped__", None)
         code = getattr(function, "__code__", None)
-        if wrapped is not None and code is not None and code.co_filename.endswith("_compile.py"):
-            with contextlib.suppress(AttributeError):
-                wrapped.__dynamo_disable = wrapped
-                marked += 1
-        function = wrapped
+        if code is not None and code.co_filename.endswith("_compile.py"):
+            # The wrapper looks at what it closes over, which need not be its __wrapped__.
+            for cell in getattr(function, "__closure__", None) or ():
+                if callable(cell.cell_contents):
+                    with contextlib.suppress(AttributeError):
+                        cell.cell_contents.__dynamo_disable = cell.cell_contents
+                        marked += 1
+        function = getattr(function, "__wrapped__", None)
     return marked
