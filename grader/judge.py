@@ -31,7 +31,7 @@ def main() -> NoReturn:
     request = msgspec.json.decode(data, type=JudgeRequest)
 
     def send(event: Event) -> None:
-        os.write(report, encode_event(event))
+        wire.write_all(report, encode_event(event))
 
     try:
         _judge(request, reader, writer, send)

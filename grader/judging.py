@@ -61,7 +61,7 @@ def _load(session: Session, challenge: Challenge, folder: str) -> tuple[Status, 
     finally:
         imports.join()
     if isinstance(loaded, wire.Raised):
-        return "ungradable", words.does_not_import(loaded, [])
+        return "ungradable", words.does_not_import(loaded)
     message = words.names_missing(loaded, challenge.names)
     return ("ungradable", message) if message else None
 

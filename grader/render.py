@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
@@ -65,13 +64,6 @@ def score_table(score: Score, out: Console, verbose: bool = False, path: str | N
     out.print(Text(_footer(score, verbose), style="dim"))
     if path:
         out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
-
-
-def score_text(score: Score, verbose: bool = False) -> str:
-    """Return what `score_table` prints, without colour."""
-    out = Console(file=StringIO(), highlight=False, width=PLAIN_WIDTH, color_system=None)
-    score_table(score, out, verbose)
-    return out.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
 def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:

@@ -86,15 +86,10 @@ class PipeTransport:
         while True:
             frame = self._outgoing.get()
             try:
-                wire.write_frame(self._write, frame)
+                wire.write_frame(lambda data: wire.write_all(self._writer, data), frame)
                 self._written.put(None)
             except OSError as error:
                 self._written.put(error)
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._writer, view) :]
 
     def _read_all(self, reader: int) -> None:
         received = 0

@@ -37,7 +37,7 @@ def does_not_compile(error: wire.Raised) -> str:
     return f"The hand-in is not valid Python{where}: {error.message} ({kind}).\n{text}".rstrip()
 
 
-def does_not_import(error: wire.Raised, helper_names: list[str]) -> str:
+def does_not_import(error: wire.Raised) -> str:
     """Return words for a hand-in that raises while it is imported."""
     text = raised(error.types, error.message, error.lines)
     if "ModuleNotFoundError" in error.types:

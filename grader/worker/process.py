@@ -28,16 +28,11 @@ class Channel:
 
     def send(self, frame: wire.Frame) -> None:
         """Send one frame."""
-        wire.write_frame(self._write, frame)
+        wire.write_frame(lambda data: wire.write_all(self._writer, data), frame)
 
     def reply(self, message: wire.Reply) -> None:
         """Send a message that has no tensors."""
         self.send(wire.Frame(wire.encode_message(message), b""))
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._writer, view) :]
 
 
 def serve(reader: int, writer: int, hand_in: Path, rig: Path | None, shown_name: str) -> NoReturn:

@@ -11,6 +11,7 @@ can name an attribute, a class or a callable: a value is data.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from typing import Literal, TypeAlias, TypeVar
@@ -46,6 +47,13 @@ class Frame(msgspec.Struct, frozen=True):
 
     header: bytes
     payload: bytes
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data` to a descriptor, which may take it in parts."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def write_frame(write: Callable[[bytes], object], frame: Frame) -> None:
