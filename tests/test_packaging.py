@@ -44,9 +44,9 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = target / "site-packages"
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site)]
     subprocess.run([*command, str(wheel)], check=True, capture_output=True)
-    # Last in the path, and without its .pth files: the clone is not found through it.
-    ours = sysconfig.get_paths()["purelib"]
-    (site / "sitecustomize.py").write_text(f"import sys\nsys.path.append({ours!r})\n")
+    # A line of a .pth file is a folder last in the path, whose own .pth files do not count: the clone
+    # is not found through it. (A sitecustomize.py would be shadowed by the one that Debian has.)
+    (site / "ours.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return python
 
 

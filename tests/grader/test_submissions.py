@@ -312,6 +312,8 @@ def interrupted(
     """A grading whose hand-in loops, interrupted: the command alone, or the terminal's whole group."""
     folder = tmp_path_factory.mktemp(request.param)
     arguments = command(mini, hand_in("interrupted_by_user", folder), folder / "store")
+    # A shell starts its background jobs with Ctrl-C ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         arguments,
         cwd=REPOSITORY,
@@ -319,6 +321,7 @@ def interrupted(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     with process:
         try:
             wait_for_label(folder, process)
