@@ -29,6 +29,7 @@ from leaderboard.score import CurvePoint, Status
 TICK: Final = 0.02
 METER_EVERY: Final = 0.1
 CURVE_KEPT: Final = 500
+FILES_ALLOWED: Final = 10_000
 WORKER_MODULES: Final = Path(grader.__file__).parent / "worker"
 _LOSS: Final = re.compile(rb"step\s*[:=]?\s*(\d{1,9})\b.*?loss\s*[:=]?\s*(\d{1,9}(?:\.\d{1,12})?)")
 
@@ -171,6 +172,12 @@ class _Pair:
         if usage.processes > limits.processes:
             used = f"{usage.processes} processes; {limits.processes} are allowed"
             return Limit("violation", f"The hand-in started {used}.")
+        if usage.disk_mb > limits.file_mb:
+            used = f"{usage.disk_mb:.0f} MiB of disk; {limits.file_mb} MiB are allowed"
+            return Limit("violation", f"The hand-in used {used}.")
+        if usage.files > FILES_ALLOWED:
+            used = f"{usage.files} files; {FILES_ALLOWED} are allowed"
+            return Limit("violation", f"The hand-in made {used}.")
         return None
 
     def end(self) -> None:

@@ -6,12 +6,13 @@ from grader.errors import WallRequiredError
 from grader.walls.base import LEVELS, Job, Running, Usage, Wall
 from grader.walls.bubblewrap import Bubblewrap
 from grader.walls.process import PlainProcess
+from grader.walls.sandlock import Sandlock
 from leaderboard.score import Walls
 
 __all__ = ["LEVELS", "WALLS", "Job", "Running", "Usage", "Wall", "choose"]
 
 # Strongest first.
-WALLS: tuple[Wall, ...] = (Bubblewrap(), PlainProcess())
+WALLS: tuple[Wall, ...] = (Bubblewrap(), Sandlock(), PlainProcess())
 
 
 def choose(required: Walls | None = None) -> Wall:

@@ -24,6 +24,9 @@ Pipe = IO[bytes] | int
 
 # bwrap itself is two small processes around the worker: no more than these share nothing that counts.
 ALONE: Final = 3
+# Of more processes and files than these only the number counts: it is beyond every limit.
+MEASURED: Final = 1000
+FILES_COUNTED: Final = 20_000
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -44,11 +47,14 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What a process tree has used: CPU seconds, MiB now, processes now."""
+    """What a process tree has used: CPU seconds; now: MiB, processes, MiB and files in its scratch
+    folder (where that lies on a disk of the machine)."""
 
     cpu_s: float
     memory_mb: float
     processes: int
+    disk_mb: float = 0.0
+    files: int = 0
 
 
 class Wall(Protocol):
@@ -69,8 +75,9 @@ class Wall(Protocol):
 class Running:
     """A started worker and everything that it started."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], scratch: Path | None = None) -> None:
         self.process = process
+        self._scratch = scratch
         self._root = psutil.Process(process.pid)
         self._cpu: dict[tuple[int, float], float] = {}
 
@@ -85,7 +92,7 @@ class Running:
         that processes share are split between them (PSS), which takes far longer to find out.
         """
         memory, count, members = 0, 0, self._tree()
-        for process in members:
+        for process in members[:MEASURED]:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
                 self._cpu[process.pid, process.create_time()] = times.user + times.system
@@ -93,8 +100,10 @@ class Running:
                 count += 1
         if sys.platform == "linux" and count > ALONE and memory / 2**20 > exact_above_mb:
             with contextlib.suppress(psutil.Error):
-                memory = sum(map(_exact_memory, members))
-        return Usage(sum(self._cpu.values()), memory / 2**20, count)
+                memory = sum(map(_exact_memory, members[:MEASURED]))
+        count += len(members[MEASURED:])
+        size, files = self._disk()
+        return Usage(sum(self._cpu.values()), memory / 2**20, count, size / 2**20, files)
 
     def kill(self) -> None:
         """End the whole tree and reap it."""
@@ -113,11 +122,34 @@ class Running:
                 break
         self.process.wait()
 
+    def _disk(self) -> tuple[int, int]:
+        """Return the bytes and the number of files that it has in its scratch folder."""
+        return _disk_usage(self._scratch) if self._scratch else (0, 0)
+
     def _tree(self) -> list[psutil.Process]:
         try:
             return [self._root, *self._root.children(recursive=True)]
         except psutil.Error:
             return []
+
+
+def _disk_usage(folder: Path) -> tuple[int, int]:
+    """Return the bytes that lie below a folder, and the number of files and folders."""
+    size = files = 0
+    waiting = [str(folder)]
+    while waiting and files < FILES_COUNTED:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                files += 1
+                with contextlib.suppress(OSError):
+                    # Blocks, not length: a file may have holes. Windows does not count blocks.
+                    status = entry.stat(follow_symlinks=False)
+                    size += getattr(status, "st_blocks", status.st_size // 512) * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                if files >= FILES_COUNTED:
+                    break
+    return size, files
 
 
 def _exact_memory(process: psutil.Process) -> int:
@@ -160,14 +192,20 @@ def environment(limits: Limits, home: str) -> dict[str, str]:
     return fixed
 
 
-def settings(job: Job, submission: Path, rig: Path | None, site: list[Path]) -> str:
-    """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits."""
+def settings(
+    job: Job, submission: Path, rig: Path | None, site: list[Path], call_filter: str | None = None
+) -> str:
+    """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits.
+
+    `call_filter`: a program for seccomp in base64, where the wall cannot install it itself.
+    """
     values: dict[str, Any] = {
         "submission": str(submission),
         "rig": str(rig) if rig else None,
         "site": [str(path) for path in site],
         "limits": msgspec.to_builtins(job.limits),
         "shown_name": job.shown_name,
+        "call_filter": call_filter,
     }
     return json.dumps(values)
 

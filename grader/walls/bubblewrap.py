@@ -6,8 +6,8 @@ Folders of the kit are not in its file system at all; neither is the rest of the
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -16,22 +16,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-from grader.walls.base import Job, Pipe, Running, environment, settings, site_folders
+from grader.walls import seccomp, view
+from grader.walls.base import Job, Pipe, Running, environment, settings
 from leaderboard.score import Walls
 
-SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/lib32")
-PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
-CUDA_FOLDERS = (
-    "/usr/local/nvidia",
-    "/usr/local/cuda",
-    "/sys/devices",
-    "/sys/bus/pci",
-    "/proc/driver",
-)
 # No user namespace inside this one either: a nested one would give capabilities over itself.
 NAMESPACES = ("--unshare-all", "--unshare-user", "--disable-userns")
+SCRATCH_FOLDERS = ("/tmp", "/dev/shm")
 SITE, KIT, HAND_IN = Path("/site"), Path("/kit"), Path("/handin")
 
 
@@ -51,25 +42,47 @@ class Bubblewrap:
         """Start the worker inside new namespaces."""
         program = _program()
         assert program is not None, "start() after missing() returned a reason"
-        # Through a descriptor, because the command line of bwrap can be read inside as /proc/1/cmdline.
-        with tempfile.TemporaryFile() as options:
-            options.write(b"\0".join(os.fsencode(word) for word in _options(job)))
+        with tempfile.TemporaryFile() as calls, tempfile.TemporaryFile() as options:
+            words = _options(job)
+            if code := seccomp.program(files_are_shared=False):
+                calls.write(code)
+                calls.seek(0)
+                words += ["--seccomp", str(calls.fileno())]
+            # Not on the command line of bwrap, which can be read inside as /proc/1/cmdline.
+            options.write(b"\0".join(map(os.fsencode, words)))
             options.seek(0)
             process = subprocess.Popen(
                 [program, "--args", str(options.fileno()), "--", *_command(job)],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=[options.fileno()],
+                pass_fds=[options.fileno(), calls.fileno()],
                 env={},
             )
-        return Running(process)
+        return BubblewrapRunning(process)
+
+
+class BubblewrapRunning(Running):
+    """A worker whose temporary folders are file systems of its own, bounded in size.
+
+    Their files are counted from outside: an empty one costs kernel memory that no size bounds.
+    """
+
+    def _disk(self) -> tuple[int, int]:
+        files = 0
+        # The first process of the namespace is bwrap itself; the hand-in cannot change its root.
+        for first in self._tree()[1:2]:
+            for folder in SCRATCH_FOLDERS:
+                with contextlib.suppress(OSError):
+                    state = os.statvfs(f"/proc/{first.pid}/root{folder}")
+                    files += state.f_files - state.f_ffree
+        return 0, files
 
 
 def _command(job: Job) -> list[str]:
     rig = KIT / "rig.py" if job.rig else None
     told = settings(job, HAND_IN / "submission.py", rig, [SITE])
-    return [str(_python()), "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
+    return [str(view.python()), "-s", "-S", "-P", "-B", str(KIT / "worker" / "boot.py"), told]
 
 
 def _options(job: Job) -> list[str]:
@@ -81,7 +94,7 @@ def _options(job: Job) -> list[str]:
         options += ["--setenv", name, value]
     # Before the view of Python: that may lie below /tmp itself.
     options += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
+    for folder in SCRATCH_FOLDERS:
         options += ["--size", scratch_bytes, "--tmpfs", folder]
     options += _python_view()
     options += _read_only(job.worker, KIT / "worker") + _read_only(job.hand_in, HAND_IN)
@@ -93,12 +106,6 @@ def _options(job: Job) -> list[str]:
     return [*options, "--remount-ro", "/", "--chdir", "/tmp"]
 
 
-def _python() -> Path:
-    """Return the interpreter itself: that of a virtual environment may be a copy without its library."""
-    base: str = getattr(sys, "_base_executable", "") or sys.executable
-    return Path(base).resolve()
-
-
 def _read_only(source: Path, target: Path) -> list[str]:
     return ["--ro-bind", str(source), str(target)]
 
@@ -107,84 +114,25 @@ def _read_only(source: Path, target: Path) -> list[str]:
 def _python_view() -> list[str]:
     """Return the options that show the interpreter, its libraries and torch's packages, read-only."""
     options: list[str] = []
-    base = Path(sys.base_prefix)
-    for path in [*map(Path, SYSTEM_FOLDERS), base / "lib", base / "bin", _python()]:
+    shown = view.system_paths()
+    for path in shown:
         if path.is_symlink() and path.parent == Path("/"):
             options += ["--symlink", str(path.readlink()), str(path)]
-        elif path.exists():
+        else:
             options += _read_only(path, path)
-    if Path("/etc/ld.so.cache").exists():
-        options += _read_only(Path("/etc/ld.so.cache"), Path("/etc/ld.so.cache"))
-    for hidden in _hidden_folders(options):
+    for hidden in view.hidden_folders(shown):
         options += ["--tmpfs", hidden]
-    for entry in _package_entries():
+    for entry in view.package_entries():
         options += _read_only(entry, SITE / entry.name)
     return options
 
 
-def _hidden_folders(options: list[str]) -> list[str]:
-    """Return what the bound folders would show but must not: installed packages, the kit itself."""
-    kit = Path(__file__).resolve().parents[2]
-    candidates = [*site_folders(), Path(sys.base_prefix) / "lib" / "python3" / "dist-packages"]
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for prefix in (Path(sys.base_prefix), Path("/usr"), Path("/usr/local")):
-        for name in ("site-packages", "dist-packages"):
-            candidates.append(prefix / "lib" / version / name)
-    candidates.append(Path("/usr/lib/python3/dist-packages"))
-    if (kit / "pyproject.toml").exists():
-        candidates.append(kit)
-    bound = {Path(word) for word in options if word.startswith("/")}
-    hidden = [c.resolve() for c in candidates if c.is_dir()]
-    return sorted({str(c) for c in hidden if any(c.is_relative_to(b.resolve()) for b in bound)})
-
-
-@functools.cache
-def _package_entries() -> list[Path]:
-    """Return the files and folders of torch, numpy, msgspec, safetensors and all that they require."""
-    entries: dict[str, Path] = {}
-    for distribution in _closure(PACKAGES):
-        for name in _top_level(distribution):
-            path = Path(str(distribution.locate_file(name)))
-            if path.exists():
-                entries[name] = path
-    return [entries[name] for name in sorted(entries)]
-
-
-def _closure(names: tuple[str, ...]) -> Iterator[importlib.metadata.Distribution]:
-    seen: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop().lower().replace("_", "-")
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        yield distribution
-        for text in distribution.requires or []:
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name)
-
-
-def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
-    """Return the first path components of what the distribution installed."""
-    record = distribution.read_text("RECORD") or ""
-    names = {line.partition(",")[0].partition("/")[0].strip('"') for line in record.splitlines()}
-    return {
-        name for name in names if name not in ("", "..", "__pycache__") and "pth" not in name[-4:]
-    }
-
-
 def _cuda_view() -> list[str]:
     options: list[str] = []
-    for device in sorted(Path("/dev").glob("nvidia*")):
+    for device in view.cuda_devices():
         options += ["--dev-bind-try", str(device), str(device)]
-    for folder in CUDA_FOLDERS:
-        if Path(folder).exists():
-            options += ["--ro-bind-try", folder, folder]
+    for folder in view.cuda_folders():
+        options += ["--ro-bind-try", str(folder), str(folder)]
     return options
 
 

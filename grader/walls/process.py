@@ -44,7 +44,7 @@ class PlainProcess:
             },
             start_new_session=True,
         )
-        return PlainRunning(process, token)
+        return PlainRunning(process, job, token)
 
 
 class PlainRunning(Running):
@@ -54,8 +54,8 @@ class PlainRunning(Running):
     it was started with. One that started a program with an environment of its own is not found.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], token: str) -> None:
-        super().__init__(process)
+    def __init__(self, process: subprocess.Popen[bytes], job: Job, token: str) -> None:
+        super().__init__(process, job.scratch)
         self._token = token
 
     def _tree(self) -> list[psutil.Process]:

@@ -12,6 +12,9 @@ import os
 import sys
 from pathlib import Path
 
+PR_SET_SECCOMP = 22
+SECCOMP_MODE_FILTER = 2
+
 
 def main() -> None:
     """Set up the process and serve until the judge closes the channel."""
@@ -19,6 +22,8 @@ def main() -> None:
     sys.argv[:] = ["submission.py"]
     reader, writer = _private_channel()
     _limit(settings["limits"])
+    if settings["call_filter"]:
+        _filter_calls(settings["call_filter"])
     hand_in = Path(settings["submission"])
     sys.path.extend(settings["site"])
     _package(Path(__file__).parent)
@@ -60,6 +65,24 @@ def _limit(limits: dict[str, int]) -> None:
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
+
+
+def _filter_calls(program: str) -> None:
+    """Install a seccomp program, here where the wall could not: for good, and for all children."""
+    import base64
+    import ctypes
+
+    code = base64.b64decode(program)
+    # struct sock_fprog: the number of instructions of 8 bytes, and their address.
+    filter_code = ctypes.create_string_buffer(code, len(code))
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+    told = Program(len(code) // 8, ctypes.addressof(filter_code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(told), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the system call filter was refused")
 
 
 def _package(folder: Path) -> None:

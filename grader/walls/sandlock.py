@@ -1,0 +1,163 @@
+"""The medium wall: sandlock. Landlock and a system call filter, where there are no user namespaces.
+
+The worker sees the same files as in the strong wall, at their own places; the rest of the file system
+has names but no contents. There is no network, no signal reaches out, and processes are counted.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from grader.challenge import Limits
+from grader.walls import seccomp, view
+from grader.walls.base import Job, Pipe, Running, environment, settings
+from leaderboard.score import Walls
+
+HOLDER = Path(__file__).parent / "holder.py"
+# /proc/self is resolved when the worker starts: its own entry, and no other process's.
+SYSTEM_FILES = (
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+)
+PATIENCE_S = 10.0
+
+
+class Sandlock:
+    """Landlock and seccomp by the package sandlock, on Linux 6.12 or newer."""
+
+    name = "sandlock"
+    level: Walls = "medium"
+
+    def missing(self) -> str | None:
+        """Return None if sandlock starts a process here, else why not."""
+        return _missing()
+
+    def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
+        """Start the worker behind Landlock and system call filters."""
+        site = _site_of_links(job)
+        told = settings(job, job.hand_in / "submission.py", job.rig, [site], _filter())
+        boot = job.worker / "boot.py"
+        command = [str(view.python()), "-s", "-S", "-P", "-B", str(boot), told]
+        return SandlockRunning(_hold(_options(job, site), command, stdin, stdout, stderr), job)
+
+
+class SandlockRunning(Running):
+    """The holder of a worker. It ends when the worker ends, and when it is asked to end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], job: Job) -> None:
+        super().__init__(process, job.scratch)
+
+    def kill(self) -> None:
+        """Ask the holder to end the tree; end it piece by piece if that takes too long."""
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            super().kill()
+
+    def _tree(self) -> list[psutil.Process]:
+        # Without the holder itself: its memory is ours.
+        return super()._tree()[1:]
+
+
+def _hold(
+    options: dict[str, Any], command: list[str], stdin: Pipe, stdout: Pipe, stderr: Pipe
+) -> subprocess.Popen[bytes]:
+    told = {"site": str(_sandlock_site()), "options": options, "command": command}
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(told).encode())
+        file.seek(0)
+        python = [sys.executable, "-I", "-S", "-B", str(HOLDER)]
+        return subprocess.Popen(
+            [*python, str(file.fileno()), str(os.getpid())],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=[file.fileno()],
+            env={},
+            start_new_session=True,
+        )
+
+
+def _options(job: Job, site: Path) -> dict[str, Any]:
+    """Return the arguments of sandlock.Sandbox for a worker."""
+    readable = [job.worker, job.hand_in, site, *view.package_entries()]
+    readable += [job.rig] if job.rig else []
+    readable += [*view.cuda_devices(), *view.cuda_folders()] if job.cuda else []
+    return _sandbox(job.limits, job.scratch, readable)
+
+
+def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, Any]:
+    shown = [*map(Path, SYSTEM_FILES), *view.system_paths(), *readable]
+    return {
+        "name": "worker",
+        "fs_readable": [str(path) for path in shown if path.exists()],
+        "fs_denied": view.hidden_folders(view.system_paths()),
+        "fs_writable": [str(scratch), "/dev/null"],
+        # The watchdog's limit comes first, with the better message.
+        "max_processes": limits.processes + 8,
+        "clean_env": True,
+        "env": environment(limits, str(scratch)),
+        "cwd": str(scratch),
+    }
+
+
+def _site_of_links(job: Job) -> Path:
+    """Return a folder of links to the packages that are shown; their own folder cannot be listed."""
+    site = job.worker.parent / "site"
+    site.mkdir()
+    for entry in view.package_entries():
+        (site / entry.name).symlink_to(entry)
+    return site
+
+
+@functools.cache
+def _filter() -> str | None:
+    code = seccomp.program(files_are_shared=True)
+    return base64.b64encode(code).decode() if code else None
+
+
+def _sandlock_site() -> Path | None:
+    spec = importlib.util.find_spec("sandlock")
+    return Path(spec.origin).parent.parent if spec and spec.origin else None
+
+
+@functools.cache
+def _missing() -> str | None:
+    if sys.platform != "linux":
+        return "sandlock is for Linux only"
+    if _sandlock_site() is None:
+        return "the package sandlock is not installed"
+    if _filter() is None:
+        return "there is no system call filter for this processor"
+    with tempfile.TemporaryDirectory(prefix="grader-probe-") as scratch:
+        options = _sandbox(Limits(), Path(scratch), [])
+        command = [str(view.python()), "-I", "-S", "-B", "-c", "pass"]
+        nowhere = subprocess.DEVNULL
+        try:
+            process = _hold(options, command, nowhere, nowhere, subprocess.PIPE)
+            _, said = process.communicate(timeout=PATIENCE_S)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"sandlock does not start: {error}"
+    if process.returncode == 0:
+        return None
+    words = said.decode(errors="replace").strip().splitlines()
+    return f"sandlock does not start: {words[-1] if words else process.returncode}"

@@ -1,0 +1,104 @@
+"""What of this machine a walled worker may see: Python, its libraries, torch and what that requires."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from grader.walls.base import site_folders
+
+SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/lib32")
+PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
+CUDA_FOLDERS = (
+    "/usr/local/nvidia",
+    "/usr/local/cuda",
+    "/sys/devices",
+    "/sys/bus/pci",
+    "/proc/driver",
+)
+
+
+def python() -> Path:
+    """Return the interpreter itself: that of a virtual environment may be a copy without its library."""
+    base: str = getattr(sys, "_base_executable", "") or sys.executable
+    return Path(base).resolve()
+
+
+@functools.cache
+def system_paths() -> tuple[Path, ...]:
+    """Return the existing files and folders of the interpreter and of the system's libraries."""
+    base = Path(sys.base_prefix)
+    paths = [*map(Path, SYSTEM_FOLDERS), base / "lib", base / "bin", python()]
+    paths.append(Path("/etc/ld.so.cache"))
+    return tuple(path for path in dict.fromkeys(paths) if path.exists())
+
+
+def hidden_folders(shown: Iterable[Path]) -> list[str]:
+    """Return what the shown folders contain but must not show: installed packages, the kit itself."""
+    kit = Path(__file__).resolve().parents[2]
+    candidates = [*site_folders(), Path(sys.base_prefix) / "lib" / "python3" / "dist-packages"]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for prefix in (Path(sys.base_prefix), Path("/usr"), Path("/usr/local")):
+        for name in ("site-packages", "dist-packages"):
+            candidates.append(prefix / "lib" / version / name)
+    candidates.append(Path("/usr/lib/python3/dist-packages"))
+    if (kit / "pyproject.toml").exists():
+        candidates.append(kit)
+    shown = [path.resolve() for path in shown]
+    hidden = [c.resolve() for c in candidates if c.is_dir()]
+    return sorted({str(c) for c in hidden if any(c.is_relative_to(path) for path in shown)})
+
+
+@functools.cache
+def package_entries() -> tuple[Path, ...]:
+    """Return the files and folders of torch, numpy, msgspec, safetensors and all that they require."""
+    entries: dict[str, Path] = {}
+    for distribution in _closure(PACKAGES):
+        for name in _top_level(distribution):
+            path = Path(str(distribution.locate_file(name)))
+            if path.exists():
+                entries[name] = path
+    return tuple(entries[name] for name in sorted(entries))
+
+
+def cuda_devices() -> list[Path]:
+    """Return the device nodes of NVIDIA's driver."""
+    return sorted(Path("/dev").glob("nvidia*"))
+
+
+def cuda_folders() -> list[Path]:
+    """Return the folders where the CUDA driver looks for itself and its devices."""
+    return [path for path in map(Path, CUDA_FOLDERS) if path.exists()]
+
+
+def _closure(names: tuple[str, ...]) -> Iterator[importlib.metadata.Distribution]:
+    seen: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        yield distribution
+        for text in distribution.requires or []:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+
+
+def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
+    """Return the first path components of what the distribution installed."""
+    record = distribution.read_text("RECORD") or ""
+    names = {line.partition(",")[0].partition("/")[0].strip('"') for line in record.splitlines()}
+    return {
+        name for name in names if name not in ("", "..", "__pycache__") and "pth" not in name[-4:]
+    }
