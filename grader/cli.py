@@ -13,7 +13,7 @@ from grader import challenge as challenges
 from grader import errors
 from grader.challenge import Challenge
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
-from leaderboard.score import Score, encode
+from leaderboard.score import Score, Walls, encode
 from leaderboard.store import Store
 from leaderboard.text import printable
 
@@ -243,6 +243,29 @@ def verify(which: tuple[Challenge, ...], seeds: int, write: bool) -> None:
 
     good = run(which or tuple(challenges.all_challenges()), seeds, write)
     raise SystemExit(errors.EXIT_PASSED if good else errors.EXIT_NOT_PASSED)
+
+
+@main.command()
+@click.option(
+    "--require-walls",
+    type=click.Choice(["strong", "medium", "weak"]),
+    help="Exit with 2 unless a wall of this level stands.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def doctor(require_walls: Walls | None, as_json: bool) -> None:
+    """Start each wall of this machine, try to escape from it, and say what stands.
+
+    \b
+    Example:
+      grader doctor
+      grader doctor --require-walls strong
+    """
+    from grader.doctor_command import run
+
+    report = run(require_walls, as_json)
+    if report.leaks:
+        raise SystemExit(errors.EXIT_FAULT)
+    raise SystemExit(errors.EXIT_PASSED if report.holds(require_walls) else errors.EXIT_USAGE)
 
 
 def exit_code(score: Score) -> int:

@@ -16,6 +16,7 @@ from typing import NoReturn
 import msgspec
 
 from grader import words
+from grader.privacy import be_unreadable
 from grader.verdict import Event, JudgeRequest, Verdict, encode_event
 from grader.worker import wire
 from leaderboard.score import Status
@@ -23,6 +24,7 @@ from leaderboard.score import Status
 
 def main() -> NoReturn:
     """Judge one hand-in as the request file says, report, and end."""
+    be_unreadable()
     reader, writer, report = _private_streams()
     path = Path(sys.argv[1])
     data = path.read_bytes()

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import IO, Final
 import msgspec
 
 import grader
+from grader import sweeping
 from grader.challenge import Challenge, Limits
 from grader.errors import JudgeFault
 from grader.submission import Submission
@@ -65,9 +65,9 @@ def supervise(
 
     `hand_ins`: one under "", or a series of them by the folder that each run names.
     """
-    with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as name:
-        job = _stage(Path(name), challenge, hand_ins, request)
-        pair = _Pair(wall, job, _write_request(Path(name), request))
+    with sweeping.workspace() as folder:
+        job = _stage(folder, challenge, hand_ins, request)
+        pair = _Pair(wall, job, _write_request(folder, request))
         try:
             limit = pair.watch(request, on_progress)
         finally:

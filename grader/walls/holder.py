@@ -44,7 +44,7 @@ def main() -> None:
     try:
         process = sandlock.Sandbox(**told["options"]).popen(told["command"])
     except (RuntimeError, sandlock.SandlockError) as error:
-        print(f"sandlock: {error}", file=sys.stderr)
+        sys.stderr.write(f"sandlock: {error}\n")
         os._exit(CANNOT_START)
     # The worker alone holds its streams: whoever reads them sees its end.
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -10,6 +10,8 @@ import sys
 
 import psutil
 
+from grader.privacy import be_unreadable
+from grader.walls import seccomp
 from grader.walls.base import Job, Pipe, Running, environment, settings, site_folders
 from leaderboard.score import Walls
 
@@ -18,7 +20,7 @@ MARK = "GRADER_WORKER"
 
 
 class PlainProcess:
-    """No walls to speak of: own session and descriptors, a fixed environment, process limits."""
+    """Own session and descriptors, a fixed environment, process limits; on Linux a call filter."""
 
     name = "plain process"
     level: Walls = "weak"
@@ -30,7 +32,10 @@ class PlainProcess:
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker in a session of its own, in its scratch folder."""
         _adopt_orphans()
-        told = settings(job, job.hand_in / "submission.py", job.rig, site_folders())
+        be_unreadable()
+        told = settings(
+            job, job.hand_in / "submission.py", job.rig, site_folders(), seccomp.for_boot()
+        )
         command = [sys.executable, "-s", "-S", "-P", "-B", str(job.worker / "boot.py"), told]
         process = subprocess.Popen(
             command,

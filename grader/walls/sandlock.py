@@ -6,11 +6,11 @@ has names but no contents. There is no network, no signal reaches out, and proce
 
 from __future__ import annotations
 
-import base64
 import functools
 import importlib.util
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -21,7 +21,7 @@ import psutil
 
 from grader.challenge import Limits
 from grader.walls import seccomp, view
-from grader.walls.base import Job, Pipe, Running, environment, settings
+from grader.walls.base import Job, Pipe, Running, describe_exit, environment, settings
 from leaderboard.score import Walls
 
 HOLDER = Path(__file__).parent / "holder.py"
@@ -53,7 +53,7 @@ class Sandlock:
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker behind Landlock and system call filters."""
         site = _site_of_links(job)
-        told = settings(job, job.hand_in / "submission.py", job.rig, [site], _filter())
+        told = settings(job, job.hand_in / "submission.py", job.rig, [site], seccomp.for_boot())
         boot = job.worker / "boot.py"
         command = [str(view.python()), "-s", "-S", "-P", "-B", str(boot), told]
         return SandlockRunning(_hold(_options(job, site), command, stdin, stdout, stderr), job)
@@ -108,7 +108,8 @@ def _options(job: Job, site: Path) -> dict[str, Any]:
 def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, Any]:
     shown = [*map(Path, SYSTEM_FILES), *view.system_paths(), *readable]
     return {
-        "name": "worker",
+        # What the hand-in takes for the machine's name. sandlock refuses two of a name at a time.
+        "name": f"worker-{secrets.token_hex(8)}",
         "fs_readable": [str(path) for path in shown if path.exists()],
         "fs_denied": view.hidden_folders(view.system_paths()),
         "fs_writable": [str(scratch), "/dev/null"],
@@ -129,14 +130,11 @@ def _site_of_links(job: Job) -> Path:
     return site
 
 
-@functools.cache
-def _filter() -> str | None:
-    code = seccomp.program(files_are_shared=True)
-    return base64.b64encode(code).decode() if code else None
-
-
 def _sandlock_site() -> Path | None:
-    spec = importlib.util.find_spec("sandlock")
+    try:
+        spec = importlib.util.find_spec("sandlock")
+    except ValueError:
+        return None
     return Path(spec.origin).parent.parent if spec and spec.origin else None
 
 
@@ -146,7 +144,7 @@ def _missing() -> str | None:
         return "sandlock is for Linux only"
     if _sandlock_site() is None:
         return "the package sandlock is not installed"
-    if _filter() is None:
+    if seccomp.for_boot() is None:
         return "there is no system call filter for this processor"
     with tempfile.TemporaryDirectory(prefix="grader-probe-") as scratch:
         options = _sandbox(Limits(), Path(scratch), [])
@@ -159,5 +157,6 @@ def _missing() -> str | None:
             return f"sandlock does not start: {error}"
     if process.returncode == 0:
         return None
-    words = said.decode(errors="replace").strip().splitlines()
-    return f"sandlock does not start: {words[-1] if words else process.returncode}"
+    lines = said.decode(errors="replace").split("\n")
+    words = "; ".join(line for line in lines if line) or describe_exit(process.returncode)
+    return f"sandlock does not start: {words}"

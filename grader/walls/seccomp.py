@@ -10,7 +10,9 @@ format: struct sock_filter of linux/filter.h over struct seccomp_data of linux/s
 
 from __future__ import annotations
 
+import base64
 import errno
+import functools
 import platform
 import socket
 import struct
@@ -157,6 +159,13 @@ def program(*, files_are_shared: bool) -> bytes | None:
             SOCKET[machine.column], int(socket.AF_UNIX), errno.EAFNOSUPPORT
         )
     return b"".join([*code, _line(RETURN, ALLOW)])
+
+
+@functools.cache
+def for_boot() -> str | None:
+    """Return the filter of a wall with shared files as boot.py takes it: in base64."""
+    code = program(files_are_shared=True)
+    return base64.b64encode(code).decode() if code else None
 
 
 def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

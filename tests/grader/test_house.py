@@ -24,16 +24,18 @@ PACKAGES = {
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker.",
-        "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices",
-        "grader.advice grader.starting grader.transport grader.tolerance",
+        "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
+        " grader.privacy grader.escapes grader.remedies",
+        "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
+        " grader.doctor grader.sweeping",
+        "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
         "grader.judging grader.judge",
         "grader.supervising grader.grading",
         "grader.verify",
-        "grader.render grader.specs_page",
+        "grader.render grader.specs_page grader.doctor_command",
         "grader.grade_command grader.verify_command grader.cli grader.__main__",
     )
 )
@@ -49,6 +51,7 @@ SUPERVISOR = [
         "challenge",
         "cli",
         "devices",
+        "doctor",
         "grading",
         "render",
         "starting",
@@ -207,6 +210,7 @@ SPEAKING = {
     "grader.__main__",
     "grader.grade_command",
     "grader.verify_command",
+    "grader.doctor_command",
     "leaderboard.schema",
 }
 
