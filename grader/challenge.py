@@ -71,6 +71,7 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary: str
     names: tuple[str, ...]
     imports: tuple[str, ...] = ()
+    workers: int = 1
     passing: int = MAX_SCORE
     limits: Limits = Limits()
     metric: MetricRule | None = None
@@ -107,6 +108,8 @@ class Challenge(msgspec.Struct, frozen=True):
     summary: str
     names: tuple[str, ...]
     imports: tuple[str, ...]
+    workers: int
+    """2 where what one worker has learnt is scored in another that has seen nothing of it."""
     passing: int
     limits: Limits
     metric: MetricRule | None
@@ -211,6 +214,8 @@ def load(folder: Path) -> Challenge:
         )
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise ChallengeError(f"{folder.name}/challenge.toml: {error}") from error
+    if toml.workers not in (1, 2):
+        raise ChallengeError(f"{folder.name}/challenge.toml: workers is 1 or 2")
     if folder.name != f"{toml.id}_{toml.slug}":
         raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
     try:

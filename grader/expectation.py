@@ -12,7 +12,7 @@ import torch
 from grader import diagnosis
 from grader.session import STOPPED, Remote, SubmissionError
 from grader.tolerance import EXACT, Tolerance, tolerance
-from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.calls import Mutated, Vjp
 from grader.worker.values import Abstract, Foreign, Record
 
 
@@ -122,7 +122,7 @@ class _Comparison:
             return self._record(actual, expected, path)
         if isinstance(expected, Vjp):
             return self._vjp(actual, expected, path)
-        if isinstance(expected, (Mutated, Ops, Shares)):
+        if isinstance(expected, Mutated):
             return self._fields(actual, expected, path)
         if isinstance(expected, (torch.dtype, torch.device)):
             return self._plain(actual, expected, path)
@@ -219,7 +219,7 @@ class _Comparison:
                 return problem
         return None
 
-    def _fields(self, actual: Any, expected: Mutated | Ops | Shares, path: str) -> str | None:
+    def _fields(self, actual: Any, expected: Mutated, path: str) -> str | None:
         for field in dataclasses.fields(expected):
             got, wanted = getattr(actual, field.name), getattr(expected, field.name)
             label = field.name.replace("_", " ")

@@ -58,17 +58,21 @@ def _private_streams() -> tuple[int, int, int]:
 
 
 def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]) -> None:
-    try:
-        started = _next_message(reader)
-    except wire.EndOfStream:
-        # Nothing of the hand-in has been touched yet.
-        send_all(request, send, "grader_fault", "The worker's process could not be started.")
-        return
-    message = _next_message(reader)
-    if not isinstance(started, wire.Started) or not isinstance(message, wire.Ready):
-        raise wire.WireError("the first messages on the channel are not those of a worker")
-    if message.error is not None:
-        send_all(request, send, "ungradable", words.does_not_compile(message.error))
+    for channel in (reader, *(request.second or ())[:1]):
+        try:
+            started = _next_message(channel)
+        except wire.EndOfStream:
+            # Nothing of the hand-in has been touched yet.
+            send_all(request, send, "grader_fault", "The worker's process could not be started.")
+            return
+        message = _next_message(channel)
+        if not isinstance(started, wire.Started) or not isinstance(message, wire.Ready):
+            raise wire.WireError("the first messages on the channel are not those of a worker")
+        if message.error is not None:
+            send_all(request, send, "ungradable", words.does_not_compile(message.error))
+            return
+    if request.supervisor not in (None, os.getppid()):
+        # Killed in the first moments: then nobody would watch the hand-in. None of it has run yet.
         return
     # Only now: a hand-in that does not compile is answered without torch's seconds.
     from grader.judging import judge_all

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
+import msgspec
 import pytest
 import torch
 from pytest_jsonreport.plugin import JSONReport
@@ -20,11 +22,12 @@ from grader.challenge import Challenge, load
 from grader.session import Session
 from grader.specs import MESSAGE_KEPT, Context, Fault, SpecPlugin, verdicts
 from grader.transport import LocalTransport, PipeTransport, SessionLost
-from grader.verdict import Event, JudgeRequest, Progress, Run, Verdict
+from grader.verdict import Event, JudgeRequest, Progress, Retired, Run, Verdict
 from grader.worker import loading, wire
 from leaderboard.score import Status
 
 Send = Callable[[Event], None]
+RETIRING_S: Final = 20.0
 
 
 def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> None:
@@ -34,20 +37,73 @@ def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> No
     # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
     torch.set_deterministic_debug_mode("warn")
     device = torch.device(request.device)
-    transport = PipeTransport(reader, writer)
+    transports = [PipeTransport(*ends) for ends in ((reader, writer), request.second) if ends]
     # Specs import their own helper modules, such as the language of challenge 05.
     sys.path.insert(0, str(challenge.folder / "specs"))
-    session: Session | None = None
+    sides: _Sides | None = None
     for number, run in enumerate(request.runs):
-        if session is None or run.folder != request.runs[number - 1].folder:
-            if session is not None and session.lost is None:
-                session.leave()
-            session = Session(transport, device, request.limits)
-            refusal = _load(session, challenge, run.folder)
+        if sides is None or run.folder != request.runs[number - 1].folder:
+            if sides is not None:
+                sides.leave()
+            sessions = [Session(one, device, request.limits) for one in transports]
+            # In a series the first worker is still needed for the next hand-in.
+            retire = None if len(request.runs) > 1 else _retiring(transports[0], send)
+            sides = _Sides(sessions, retire)
+            refusal = _load(sides.session, challenge, run.folder)
         if refusal is not None:
             send(_ended(*refusal))
         else:
-            send(_run(challenge, session, run, request, send))
+            send(_run(challenge, sides, run, request, send))
+
+
+def _retiring(transport: PipeTransport, send: Send) -> Callable[[], None]:
+    """Return what has a worker ended, and returns when it is gone."""
+
+    def retire() -> None:
+        send(Retired())
+        if not transport.wait_for_end(RETIRING_S):
+            raise Fault("the first worker did not end when the second was to begin")
+
+    return retire
+
+
+class _Sides:
+    """The sessions about one hand-in: with the worker, and with the second one if there is one."""
+
+    def __init__(self, sessions: list[Session], retire: Callable[[], None] | None) -> None:
+        self.session = sessions[0]
+        self._retire = retire
+        self._second = sessions[1] if len(sessions) > 1 else None
+        self._loaded = False
+
+    def second(self, challenge: Challenge, folder: str) -> Session:
+        """Return the session with a worker that knows nothing of the first; loads it when first asked."""
+        if self._second is None:
+            return self.session
+        self._second.tamper = self.session.tamper
+        if not self._loaded:
+            self._loaded = True
+            if self._retire:
+                # Two processes of one hand-in can always find a way to talk, if only by file locks.
+                self._retire()
+            # It will not train, so what only training imports can stay out.
+            refusal = _load(self._second, msgspec.structs.replace(challenge, imports=()), folder)
+            if refusal is not None:
+                self.session.lost = SessionLost(*refusal)
+                raise self.session.lost
+        return self._second
+
+    def leave(self) -> None:
+        """End this hand-in of a series."""
+        sessions = [self.session, *([self._second] if self._second and self._loaded else [])]
+        for session in sessions:
+            if session.lost is None:
+                session.leave()
+
+    @property
+    def lost(self) -> SessionLost | None:
+        """Why one of them can answer no more."""
+        return self.session.lost or (self._second.lost if self._second else None)
 
 
 def _load(session: Session, challenge: Challenge, folder: str) -> tuple[Status, str] | None:
@@ -67,8 +123,9 @@ def _load(session: Session, challenge: Challenge, folder: str) -> tuple[Status, 
 
 
 def _run(
-    challenge: Challenge, session: Session, run: Run, request: JudgeRequest, send: Send
+    challenge: Challenge, sides: _Sides, run: Run, request: JudgeRequest, send: Send
 ) -> Verdict:
+    session = sides.session
     session.tamper = tamper.make(run.tamper) if run.tamper else None
     # Tampering draws from torch's global generator; specs have generators of their own.
     torch.manual_seed(0)
@@ -77,6 +134,7 @@ def _run(
     context = Context(
         challenge=challenge,
         submission=session,
+        second=lambda: sides.second(challenge, run.folder),
         reference=_reference(challenge, request),
         fresh_reference=lambda: _reference(challenge, request),
         seed=run.seed,
@@ -89,7 +147,7 @@ def _run(
         specs = verdicts(challenge, report)
     except Fault as fault:
         return _ended("grader_fault", str(fault))
-    lost = session.lost
+    lost = sides.lost
     if lost is not None:
         where = next((spec.name for spec in specs if spec.outcome == "not_run"), None)
         return _verdict(lost.status, _lost_message(challenge, lost, where), specs, context)

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import torch
 
-from grader import words
+from grader import replay, words
 from grader.challenge import Challenge, Limits
 from grader.transport import SessionLost, Transport
 from grader.worker import wire
-from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.calls import Mutated, Vjp
 from grader.worker.codec import Decoder, Encoder
+from grader.worker.tracing import Program
 from grader.worker.values import Record
 
 STOP_GRACE: Final = 3.0
@@ -127,6 +128,23 @@ class Session:
         finally:
             self.on_long_call(None)
 
+    def trace(
+        self,
+        target: wire.Target,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        hidden: tuple[int, ...] | None,
+        seconds: float | None,
+    ) -> Any:
+        """Have the target called with decoys, and repeat here what it did with the arguments."""
+        sent_args, sent_kwargs = replay.decoys(args, kwargs, hidden)
+        program = self.call(target, "trace", sent_args, sent_kwargs, {}, seconds)
+        if program is STOPPED:
+            return STOPPED
+        traced = replay.repeat(program, args, kwargs)
+        inputs = [value for value in args if isinstance(value, torch.Tensor)]
+        return self.tamper(traced, inputs) if self.tamper else traced
+
     def _ask(
         self,
         request: wire.Load | wire.Call | wire.Get | wire.Seed,
@@ -202,13 +220,10 @@ def _typed(mode: wire.Mode, value: Any) -> Any:
             second = more is None or (isinstance(more, tuple) and _all_gradients(more))
             if named and second and _all_gradients((*grads, *params.values())):
                 return Vjp(output, grads, params, more)
-        case "ops", {"output": output, "names": tuple(names)}:
-            if all(isinstance(name, str) for name in names):
-                return Ops(output, names)
+        case "trace", {"steps": tuple(steps), "output": output}:
+            return Program(steps, output)
         case "mutated", {"output": output, "args": tuple(args), "kwargs": dict(kwargs)}:
             return Mutated(output, args, kwargs)
-        case "shares", {"output_after": output, "input_after": source}:
-            return Shares(output, source)
     raise wire.WireError(f"an answer to {mode} that is not one")
 
 
@@ -284,9 +299,9 @@ class Remote:
         """Call it and run backward there; see grader.worker.calls.vjp."""
         return self._call("vjp", args, kwargs, {"cotangent": cotangent, "second": second})
 
-    def ops(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it and list the aten operators that were dispatched."""
-        return self._call("ops", args, kwargs, {})
+    def trace(self, *args: Any, hidden: tuple[int, ...] | None = None, **kwargs: Any) -> Any:
+        """Call it with other numbers and repeat what it did with these; see grader.replay."""
+        return self._session.trace(self._target, args, kwargs, hidden, self._seconds)
 
     def meta(self, *args: Any, **kwargs: Any) -> Any:
         """Repeat the call on the meta device."""
@@ -295,13 +310,6 @@ class Remote:
     def mutated(self, *args: Any, **kwargs: Any) -> Any:
         """Call it and return the arguments as they were afterwards."""
         return self._call("mutated", args, kwargs, {})
-
-    def shares(
-        self, *args: Any, into_input: Any = None, into_output: Any = None, **kwargs: Any
-    ) -> Any:
-        """Call it and look through shared storage; see grader.worker.calls.shares."""
-        extra = {"into_input": into_input, "into_output": into_output}
-        return self._call("shares", args, kwargs, extra)
 
     def _call(
         self,

@@ -13,6 +13,7 @@ import torch
 
 from grader.challenge import Challenge
 from grader.expectation import Expect, SpecFailure
+from grader.replay import CannotRepeat
 from grader.session import Remote, Session, SubmissionError
 from grader.transport import SessionLost
 from grader.verdict import Measured, SpecVerdict
@@ -26,6 +27,7 @@ class Context(msgspec.Struct):
 
     challenge: Challenge
     submission: Session
+    second: Callable[[], Session]
     reference: Session
     seed: str
     budget: float
@@ -61,7 +63,7 @@ class SpecPlugin:
         """Remember which specs passed; find out whose fault an unforeseen exception is."""
         try:
             result = yield
-        except (SpecFailure, SubmissionError, SessionLost, pytest.skip.Exception):
+        except (SpecFailure, CannotRepeat, SubmissionError, SessionLost, pytest.skip.Exception):
             raise
         except Exception as error:
             # A spec that holds for the reference stumbled over a value of the hand-in's: no fault of ours.
@@ -81,6 +83,7 @@ class SpecPlugin:
         session = context.fresh_reference()
         own: dict[str, Any] = {
             "submission": session.remote("submission"),
+            "stranger": lambda: session.remote("submission"),
             "rng": self._generator(item.name),
             "expect": Expect(session.device),
             "device": session.device,
@@ -114,6 +117,15 @@ class SpecPlugin:
     def submission(self) -> Remote:
         """The hand-in, in the walled worker."""
         return self._context.submission.remote("submission")
+
+    @pytest.fixture
+    def stranger(self) -> Callable[[], Remote]:
+        """Returns the hand-in in a second worker, which has seen nothing that the first one was given.
+
+        From the first call on the first worker is gone, and `submission` answers no more. For challenges
+        with `workers = 2`; where there is only one worker, the same as `submission`.
+        """
+        return lambda: self._context.second().remote("submission")
 
     @pytest.fixture
     def reference(self) -> Remote:
@@ -171,7 +183,7 @@ def _explain(error: BaseException | None) -> tuple[str, str]:
         return "passed", ""
     if isinstance(error, pytest.skip.Exception):
         return "skipped", str(error.msg)
-    if isinstance(error, SpecFailure):
+    if isinstance(error, (SpecFailure, CannotRepeat)):
         return "failed", str(error)
     if isinstance(error, SubmissionError):
         return "failed", f"Your code raised {error}"

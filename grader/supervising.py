@@ -8,11 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 
@@ -20,18 +19,19 @@ import grader
 from grader import sweeping
 from grader.challenge import Challenge, Limits
 from grader.errors import JudgeFault
+from grader.listening import Events, Prints
 from grader.submission import Submission
-from grader.verdict import Event, JudgeRequest, Progress, Verdict, decode_event
-from grader.walls import Job, Running, Wall
+from grader.verdict import JudgeRequest, Progress, Verdict
+from grader.walls import Job, Running, Usage, Wall
 from grader.walls.base import describe_exit
 from leaderboard.score import CurvePoint, Status
 
 TICK: Final = 0.02
 METER_EVERY: Final = 0.1
-CURVE_KEPT: Final = 500
 FILES_ALLOWED: Final = 10_000
+# A machine has room for some ten thousand, of all its users together.
+THREADS_ALLOWED: Final = 1000
 WORKER_MODULES: Final = Path(grader.__file__).parent / "worker"
-_LOSS: Final = re.compile(rb"step\s*[:=]?\s*(\d{1,9})\b.*?loss\s*[:=]?\s*(\d{1,9}(?:\.\d{1,12})?)")
 
 OnProgress = Callable[[Progress, CurvePoint | None, float], None]
 
@@ -66,8 +66,8 @@ def supervise(
     `hand_ins`: one under "", or a series of them by the folder that each run names.
     """
     with sweeping.workspace() as folder:
-        job = _stage(folder, challenge, hand_ins, request)
-        pair = _Pair(wall, job, _write_request(folder, request))
+        jobs = _stage(folder, challenge, hand_ins, request)
+        pair = _Pair(wall, jobs, folder, request)
         try:
             limit = pair.watch(request, on_progress)
         finally:
@@ -77,12 +77,15 @@ def supervise(
 
 def _stage(
     folder: Path, challenge: Challenge, hand_ins: Mapping[str, Submission], request: JudgeRequest
-) -> Job:
-    """Copy what the worker may see: its own modules, the rig, the hand-in."""
-    worker, hand_in, scratch = folder / "worker", folder / "handin", folder / "scratch"
+) -> list[Job]:
+    """Copy what the workers may see: their own modules, the rig, the hand-in."""
+    worker, hand_in = folder / "worker", folder / "handin"
+    # Other descriptors than the standard streams reach the judge on POSIX systems only.
+    count = challenge.workers if os.name == "posix" else 1
+    scratches = [folder / f"scratch{number}" for number in range(count)]
     shutil.copytree(WORKER_MODULES, worker, ignore=shutil.ignore_patterns("__pycache__"))
-    hand_in.mkdir()
-    scratch.mkdir()
+    for path in (hand_in, *scratches):
+        path.mkdir()
     for name, submission in hand_ins.items():
         submission.write(hand_in / name)
     rig = None
@@ -93,7 +96,11 @@ def _stage(
         path.chmod(0o755 if path.is_dir() else 0o644)
     folder.chmod(0o711)
     cuda = request.device.startswith("cuda")
-    return Job(worker, hand_in, rig, scratch, request.limits, cuda, _shown_name(hand_ins))
+    shown_name = _shown_name(hand_ins)
+    return [
+        Job(worker, hand_in, rig, scratch, request.limits, cuda, shown_name)
+        for scratch in scratches
+    ]
 
 
 def _shown_name(hand_ins: Mapping[str, Submission]) -> str:
@@ -111,41 +118,60 @@ def _write_request(folder: Path, request: JudgeRequest) -> Path:
     return path
 
 
-class _Pair:
-    """A running judge and worker with crossed streams."""
+class _Channel:
+    """Two pipes between the judge and one worker."""
 
-    def __init__(self, wall: Wall, job: Job, request: Path) -> None:
+    def __init__(self) -> None:
+        self.to_worker, self.to_judge = os.pipe(), os.pipe()
+
+    @property
+    def judge_end(self) -> tuple[int, int]:
+        """The judge's descriptors, to read and to write."""
+        return self.to_judge[0], self.to_worker[1]
+
+    def close(self) -> None:
+        """Close this process's copies of all four ends."""
+        for descriptor in (*self.to_worker, *self.to_judge):
+            os.close(descriptor)
+
+
+class _Pair:
+    """A running judge and its worker, or two workers, with crossed streams."""
+
+    def __init__(self, wall: Wall, jobs: list[Job], folder: Path, request: JudgeRequest) -> None:
         self._started = time.monotonic()
-        to_worker, to_judge = os.pipe(), os.pipe()
+        self._workers: list[Running] = []
+        channels = [_Channel() for _ in jobs]
         try:
-            self._judge = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-m", "grader.judge", str(request)],
-                stdin=to_judge[0],
-                stdout=to_worker[1],
-                stderr=subprocess.PIPE,
-                env=_judge_environment(),
-                # Ctrl-C is the supervisor's to handle: it ends both in order.
-                start_new_session=True,
-            )
+            self._judge = _start_judge(channels, folder, request)
             try:
-                self._worker: Running = wall.start(job, to_worker[0], to_judge[1], subprocess.PIPE)
+                for job, channel in zip(jobs, channels, strict=True):
+                    streams = channel.to_worker[0], channel.to_judge[1], subprocess.PIPE
+                    self._workers.append(wall.start(job, *streams))
             except BaseException:
                 self._judge.kill()
+                for worker in self._workers:
+                    worker.kill()
                 raise
         finally:
-            for descriptor in (*to_worker, *to_judge):
-                os.close(descriptor)
-        self._limits = job.limits
+            for channel in channels:
+                channel.close()
+        self._limits = request.limits
         self._peak_mb = self._cpu_s = 0.0
         self._exit_code: int | None = None
-        self._prints = _Prints(self._worker.process.stderr, job.limits, self._started)
-        self._events = _Events(self._judge.stderr)
+        self._prints = [
+            Prints(worker.process.stderr, request.limits, self._started) for worker in self._workers
+        ]
+        self._events = Events(self._judge.stderr)
 
     def watch(self, request: JudgeRequest, on_progress: OnProgress | None) -> Limit | None:
         """Wait until the judge is done; returns the limit that was reached, if any."""
         metered = 0.0
         while self._judge.poll() is None and not self._events.complete(len(request.runs)):
             elapsed = time.monotonic() - self._started
+            if self._events.retired and self._workers[0].poll() is None:
+                self._meter()
+                self._workers[0].kill()
             if elapsed > self._limits.wall_s:
                 return _wall_limit(self._limits, elapsed)
             if elapsed - metered >= METER_EVERY:
@@ -154,12 +180,12 @@ class _Pair:
                 if limit is not None:
                     return limit
                 if on_progress is not None and self._events.progress is not None:
-                    on_progress(self._events.progress, self._prints.last_point(), elapsed)
+                    on_progress(self._events.progress, self._prints[0].last_point(), elapsed)
             self._events.wait(TICK)
         return None
 
     def _meter(self) -> Limit | None:
-        usage = self._worker.usage(self._limits.memory_mb)
+        usage = _sum([worker.usage(self._limits.memory_mb) for worker in self._workers])
         self._peak_mb = max(self._peak_mb, usage.memory_mb)
         self._cpu_s = max(self._cpu_s, usage.cpu_s)
         limits = self._limits
@@ -171,6 +197,9 @@ class _Pair:
             return Limit("timeout", f"The hand-in used {used}.")
         if usage.processes > limits.processes:
             used = f"{usage.processes} processes; {limits.processes} are allowed"
+            return Limit("violation", f"The hand-in started {used}.")
+        if usage.threads > THREADS_ALLOWED:
+            used = f"{usage.threads} threads; {THREADS_ALLOWED} are allowed"
             return Limit("violation", f"The hand-in started {used}.")
         if usage.disk_mb > limits.file_mb:
             used = f"{usage.disk_mb:.0f} MiB of disk; {limits.file_mb} MiB are allowed"
@@ -188,15 +217,18 @@ class _Pair:
         if any(verdict.status == "crashed" for verdict in self._events.verdicts):
             # It is dead already; its exit code is worth the moment that it takes to be reaped.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._exit_code = self._worker.process.wait(0.5)
-        self._worker.kill()
+                worker = self._workers[-1 if self._events.retired else 0]
+                self._exit_code = worker.process.wait(0.5)
+        for worker in self._workers:
+            worker.kill()
         # The judge ends by itself when it has reported, or when it sees that the worker is gone.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._judge.wait(0.2)
         self._judge.kill()
         self._judge.wait()
         self._events.join()
-        self._prints.join()
+        for prints in self._prints:
+            prints.join()
 
     def _explained(self, verdict: Verdict) -> Verdict:
         """Say how a worker ended that ended too early."""
@@ -225,12 +257,46 @@ class _Pair:
             )
         return Outcome(
             verdicts,
-            self._prints.text(),
-            tuple(self._prints.points),
+            "".join(prints.text() for prints in self._prints),
+            tuple(self._prints[0].points),
             round(time.monotonic() - self._started, 3),
             round(self._cpu_s, 3),
             round(self._peak_mb, 1),
         )
+
+
+def _start_judge(
+    channels: list[_Channel], folder: Path, request: JudgeRequest
+) -> subprocess.Popen[bytes]:
+    """Start the judge with the first channel as its standard streams, and the second beside them."""
+    (reader, writer), *others = [channel.judge_end for channel in channels]
+    second = others[0] if others else None
+    told = msgspec.structs.replace(request, second=second, supervisor=os.getpid())
+    path = _write_request(folder, told)
+    # Some of torch's modules make folders of their own as soon as they are imported.
+    scratch = folder / "judge"
+    scratch.mkdir(0o700)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-B", "-m", "grader.judge", str(path)],
+        stdin=reader,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env={**_judge_environment(), "TMPDIR": str(scratch)},
+        pass_fds=[descriptor for end in others for descriptor in end],
+        # Ctrl-C is the supervisor's to handle: it ends all in order.
+        start_new_session=True,
+    )
+
+
+def _sum(usages: list[Usage]) -> Usage:
+    return Usage(
+        cpu_s=sum(usage.cpu_s for usage in usages),
+        memory_mb=sum(usage.memory_mb for usage in usages),
+        processes=sum(usage.processes for usage in usages),
+        threads=sum(usage.threads for usage in usages),
+        disk_mb=sum(usage.disk_mb for usage in usages),
+        files=sum(usage.files for usage in usages),
+    )
 
 
 def _limited(verdict: Verdict, limit: Limit) -> Verdict:
@@ -254,108 +320,3 @@ def _judge_environment() -> dict[str, str]:
     kept["PYTHONPATH"] = str(Path(grader.__file__).parent.parent)
     kept["OMP_NUM_THREADS"] = "1"
     return kept
-
-
-class _Events:
-    """Reads the judge's lines in a thread."""
-
-    def __init__(self, stream: IO[bytes] | None) -> None:
-        assert stream is not None
-        self.verdicts: list[Verdict] = []
-        self.progress: Progress | None = None
-        self._stream = stream
-        self._changed = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def complete(self, count: int) -> bool:
-        """Return whether `count` verdicts have come."""
-        return len(self.verdicts) >= count
-
-    def wait(self, seconds: float) -> None:
-        """Wait for a next event, at most so long."""
-        self._changed.wait(seconds)
-        self._changed.clear()
-
-    def join(self) -> None:
-        """Wait for the end of the stream, which comes for certain: its only writer has ended."""
-        self._thread.join(10.0)
-        self._stream.close()
-
-    def _read(self) -> None:
-        for line in self._stream:
-            event = _event(line)
-            if isinstance(event, Verdict):
-                self.verdicts.append(event)
-            elif event is not None:
-                self.progress = event
-            self._changed.set()
-        self._changed.set()
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        return decode_event(line)
-    except msgspec.DecodeError:
-        # The interpreter's own last words (a fatal error) can stand between the lines.
-        return None
-
-
-class _Prints:
-    """Keeps the first and last prints of the hand-in, and the losses that it reports in them."""
-
-    def __init__(self, stream: IO[bytes] | None, limits: Limits, started: float) -> None:
-        assert stream is not None
-        self.points: list[CurvePoint] = []
-        self._half = (limits.output_kb << 10) // 2
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
-        self._line = b""
-        self._stream = stream
-        self._started = started
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def text(self) -> str:
-        """Return what was kept."""
-        gap = f"\n… {self._dropped} bytes not kept …\n".encode() if self._dropped else b""
-        return bytes(self._head + gap + self._tail).decode("utf-8", "replace")
-
-    def last_point(self) -> CurvePoint | None:
-        """Return the newest loss that the hand-in printed."""
-        return self.points[-1] if self.points else None
-
-    def join(self) -> None:
-        """Wait for the end of the stream."""
-        self._thread.join(1.0)
-        with contextlib.suppress(OSError):
-            self._stream.close()
-
-    def _read(self) -> None:
-        for chunk in _chunks(self._stream):
-            room = self._half - len(self._head)
-            self._head += chunk[:room]
-            self._tail += chunk[room:] if room > 0 else chunk
-            surplus = len(self._tail) - self._half
-            if surplus > 0:
-                del self._tail[:surplus]
-                self._dropped += surplus
-            self._scan(chunk)
-
-    def _scan(self, chunk: bytes) -> None:
-        # Lines only; a line without end is not searched, so that no print can cost us time.
-        lines = (self._line + chunk).split(b"\n")
-        self._line = lines.pop()[-1000:]
-        for line in lines[:100]:
-            match = _LOSS.search(line[:1000])
-            if match and len(self.points) < CURVE_KEPT:
-                seconds = round(time.monotonic() - self._started, 3)
-                point = CurvePoint(step=int(match[1]), loss=float(match[2]), seconds=seconds)
-                self.points.append(point)
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    with contextlib.suppress(OSError, ValueError):
-        while chunk := os.read(stream.fileno(), 1 << 16):
-            yield chunk

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import torch
 
+from grader.replay import Traced
 from grader.tamper_names import NAMES
-from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.calls import Mutated, Vjp
 from grader.worker.values import Record
 
 Replace = Callable[[torch.Tensor, list[torch.Tensor]], torch.Tensor]
@@ -41,7 +42,7 @@ class Tamper:
             none = (None,) * len(value.grads)
             output = self(value.output, inputs)
             return Vjp(output, none, dict.fromkeys(value.params), value.second and none)
-        if isinstance(value, (Vjp, Ops, Mutated, Shares)):
+        if isinstance(value, (Vjp, Mutated, Traced)):
             fields = {
                 f.name: self(getattr(value, f.name), inputs) for f in dataclasses.fields(value)
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -81,6 +82,17 @@ class PipeTransport:
             raise _too_slow(seconds) from None
         if error is not None:
             raise SessionLost("crashed", "The hand-in's process ended before it was asked.")
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait until nobody can write to the channel any more; what still comes is thrown away."""
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(queue.Empty):
+            while isinstance(
+                self._frames.get(timeout=max(0.0, deadline - time.monotonic())), wire.Frame
+            ):
+                pass
+            return True
+        return False
 
     def _write_all(self) -> None:
         while True:

@@ -25,12 +25,18 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class JudgeRequest(msgspec.Struct, frozen=True):
-    """What the judge is started for. Written to a private file that the judge deletes at once."""
+    """What the judge is started for. Written to a private file that the judge deletes at once.
+
+    `second`: the judge's descriptors, to read and to write, of the channel to a second worker.
+    `supervisor`: its process id, where the judge is to end if that process has.
+    """
 
     challenge: str
     device: str
     limits: Limits
     runs: list[Run]
+    second: tuple[int, int] | None = None
+    supervisor: int | None = None
 
 
 class SpecVerdict(msgspec.Struct, frozen=True):
@@ -58,6 +64,10 @@ class Progress(msgspec.Struct, tag="progress", frozen=True):
     budget: float | None = None
 
 
+class Retired(msgspec.Struct, tag="retired", frozen=True):
+    """The first worker has done its part, and must be gone before the second is asked anything."""
+
+
 class Verdict(msgspec.Struct, tag="verdict", frozen=True):
     """The end of one run. `message` says why the status is not `graded`."""
 
@@ -69,7 +79,7 @@ class Verdict(msgspec.Struct, tag="verdict", frozen=True):
     device_name: str
 
 
-Event: TypeAlias = Progress | Verdict
+Event: TypeAlias = Progress | Retired | Verdict
 
 
 def encode_event(event: Event) -> bytes:

@@ -10,6 +10,7 @@ ON_META = (
     "\nThis was tried on the meta device, which stands in for a GPU: whatever you create must go where "
     "the inputs are (device=x.device)."
 )
+NAMES_KEPT = 1000
 
 
 def raised(types: list[str], text: str, lines: list[wire.Line]) -> str:
@@ -56,15 +57,18 @@ def does_not_import(error: wire.Raised) -> str:
 
 def names_missing(loaded: wire.Loaded, wanted: tuple[str, ...]) -> str | None:
     """Return words for a hand-in that lacks a name or leaves it abstract, None if it has all."""
-    if loaded.missing:
-        absent = [name for name in loaded.missing if name not in loaded.names]
+    # The lists come from a stranger: what was not asked for is not listened to, nor endless lists.
+    names = loaded.names[:NAMES_KEPT]
+    missing = [name for name in wanted if name in loaded.missing]
+    abstract = [name for name in wanted if name in loaded.abstract]
+    if missing:
+        absent = [name for name in missing if name not in names]
         several = f"The hand-in must define {', '.join(wanted)}. " if len(wanted) > 1 else ""
         if len(absent) > 2:
             return f"{several}It lacks {', '.join(absent)}: keep every name of the stub."
-        return several + " ".join(_missing(name, loaded.names) for name in loaded.missing)
-    if loaded.abstract:
-        names = ", ".join(loaded.abstract)
-        return f"{names} is abstract and cannot be built: implement its abstract methods."
+        return several + " ".join(_missing(name, names) for name in missing)
+    if abstract:
+        return f"{', '.join(abstract)} is abstract and cannot be built: implement its abstract methods."
     return None
 
 

@@ -1,4 +1,4 @@
-"""The ways to call something: plainly, with gradients, watched, on meta, and the rest.
+"""The ways to call something: plainly, with gradients, recorded, on meta, and the rest.
 
 Used in the worker for the hand-in and in the judge for the reference, so both sides mean the same.
 """
@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from .quick import skip_compiler_import
+from .tracing import trace
+from .values import leaves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,29 +34,12 @@ class Vjp:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ops:
-    """The result of a call and the aten operators it dispatched, in order: "aten.gather"."""
-
-    output: Any
-    names: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class Mutated:
     """The result of a call and its arguments as they were afterwards."""
 
     output: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Shares:
-    """What is seen through shared storage: the output after the first argument was overwritten
-    in place, then the first argument after the output was overwritten."""
-
-    output_after: Any
-    input_after: Any
 
 
 def invoke(
@@ -70,10 +54,9 @@ def invoke(
         return function(*args, **kwargs)
     modes: dict[str, Callable[..., Any]] = {
         "vjp": vjp,
-        "ops": ops,
         "meta": on_meta,
         "mutated": mutated,
-        "shares": shares,
+        "trace": trace,
     }
     return modes[mode](function, args, kwargs, **extra)
 
@@ -158,30 +141,6 @@ def _parameters(
                 yield prefix + name, parameter
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.names: list[str] = []
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # True, the default, makes the first operator import torch's whole compiler: 1.4 s.
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        self.names.append(str(func).rpartition(".")[0])
-        return func(*args, **(kwargs or {}))
-
-
-def ops(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ops:
-    """Return the result and the operators that reached torch's dispatcher during the call."""
-    with _Recorder() as recorder:
-        output = function(*args, **kwargs)
-    return Ops(output, tuple(recorder.names))
-
-
 def on_meta(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Repeat the call with every tensor, module and device moved to the meta device."""
     import torch._refs  # what the meta device computes shapes with; 0.4 s, so only here
@@ -213,37 +172,3 @@ def _to_meta(value: Any) -> Any:
 def mutated(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mutated:
     """Call, and return the arguments as the call left them."""
     return Mutated(function(*args, **kwargs), args, kwargs)
-
-
-def shares(
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    into_input: torch.Tensor | None = None,
-    into_output: torch.Tensor | None = None,
-) -> Shares:
-    """Call, write into the first argument and read the output, then the other way round."""
-    source = args[0]
-    output = function(*args, **kwargs)
-    with torch.no_grad():
-        if into_input is not None:
-            source.copy_(into_input)
-        seen = output.clone() if isinstance(output, torch.Tensor) else output
-        if into_output is not None and getattr(output, "shape", None) == into_output.shape:
-            output.copy_(into_output)
-        return Shares(seen, source.clone())
-
-
-def leaves(value: Any) -> Iterator[torch.Tensor]:
-    """Yield the tensors in nested lists, tuples, dicts and dataclasses, in order."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from leaves(getattr(value, field.name))

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize
 
 from . import wire
-from .values import DTYPES, Abstract, Foreign, Origin, Record
+from .values import DEVICES, DTYPES, Abstract, Foreign, Origin, Record
 
 MAX_ELEMENTS: Final = 1 << 27
 MAX_RANK: Final = 64
@@ -30,28 +30,26 @@ class Encoder:
         self._on_object = on_object
         self._chunks: list[torch.Tensor] = []
         self._known: dict[tuple[int, int], int] = {}
+        self._objects = 0
 
     def node(self, value: object, depth: int = 0) -> wire.Node:
         """Return the node for `value`."""
-        if depth > wire.MAX_DEPTH:
-            return wire.ForeignNode(type(value).__name__, "nested too deeply")
         scalar = _scalar(value)
         if scalar is not NotImplemented:
             return cast(wire.Node, scalar)
+        if depth > wire.MAX_DEPTH:
+            return wire.ForeignNode(_type_name(value), "nested too deeply")
         if isinstance(value, torch.Tensor):
-            return self._tensor(value)
+            return self._surplus(value) or self._tensor(value)
         if isinstance(value, dict):
-            if not all(map(_is_plain_key, value)):
-                return wire.ForeignNode(_type_name(value), "with keys that are not plain data")
-            pairs = [(self.node(k, depth + 1), self.node(v, depth + 1)) for k, v in value.items()]
-            return wire.MappingNode(pairs)
+            return self._mapping(value, depth)
         if isinstance(value, (list, tuple)):
             return self._sequence(value, depth)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             names = [field.name for field in dataclasses.fields(value)]
             fields = [(name, self.node(getattr(value, name), depth + 1)) for name in names]
             return wire.RecordNode(_type_name(value), fields)
-        return self._on_object(value)
+        return self._surplus(value) or self._on_object(value)
 
     def payload(self) -> bytes:
         """Return the safetensors payload: storage number k under the name str(k)."""
@@ -64,6 +62,22 @@ class Encoder:
                 dtype="uint8", shape=[length], data_ptr=data.data_ptr(), data_len=length
             )
         return serialize(specs)
+
+    def _surplus(self, value: object) -> wire.Node:
+        """Count tensors and objects; return a node that says so for those beyond the limit."""
+        self._objects += 1
+        if self._objects <= wire.MAX_OBJECTS:
+            return None
+        return wire.ForeignNode(_type_name(value), f"one of more than {wire.MAX_OBJECTS}")
+
+    def _mapping(self, value: dict[Any, Any], depth: int) -> wire.Node:
+        if not all(map(_is_plain_key, value)):
+            return wire.ForeignNode(_type_name(value), "with keys that are not plain data")
+        if depth == wire.MAX_DEPTH:
+            # One level deeper, a tuple as a key would no longer be one.
+            return wire.ForeignNode(_type_name(value), "nested too deeply")
+        pairs = [(self.node(k, depth + 1), self.node(v, depth + 1)) for k, v in value.items()]
+        return wire.MappingNode(pairs)
 
     def _sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> wire.Node:
         items = [self.node(item, depth + 1) for item in value]
@@ -152,7 +166,7 @@ def _scalar(value: object) -> Any:
         if -(2**63) <= number < 2**63:
             return number
         digits = hex(number)
-        if len(digits) > 4096:
+        if len(digits) > wire.MAX_DIGITS:
             return wire.ForeignNode("int", "an integer of thousands of digits")
         return wire.BigIntNode(digits)
     if isinstance(value, float):
@@ -164,9 +178,12 @@ def _scalar(value: object) -> Any:
     if isinstance(value, complex):
         return wire.ComplexNode(value.real, value.imag)
     if isinstance(value, torch.dtype):
-        return wire.DtypeNode(str(value).removeprefix("torch."))
+        name = str(value).removeprefix("torch.")
+        return wire.DtypeNode(name) if name in DTYPES else wire.ForeignNode("torch.dtype", name)
     if isinstance(value, torch.device):
-        return wire.DeviceNode(str(value))
+        name = str(value)
+        known = DEVICES.fullmatch(name)
+        return wire.DeviceNode(name) if known else wire.ForeignNode("torch.device", name)
     return NotImplemented
 
 
@@ -207,23 +224,28 @@ class Decoder:
         self._storages = _storages(payload)
         self._placed: dict[int, torch.Tensor] = {}
         self._bools: dict[int, torch.Tensor] = {}
+        self._objects = 0
 
-    def value(self, node: wire.Node) -> Any:
+    def value(self, node: wire.Node, depth: int = 0) -> Any:
         """Return the value of `node`; raises WireError for a node that no sender of ours makes."""
+        if depth > wire.MAX_DEPTH + 1:
+            raise wire.WireError(f"a value of more than {wire.MAX_DEPTH} levels")
         match node:
             case wire.TensorNode():
+                self._count()
                 return self._tensor(node)
             case wire.SequenceNode():
-                items = [self.value(item) for item in node.items]
+                items = [self.value(item, depth + 1) for item in node.items]
                 return items if node.kind == "list" else tuple(items)
             case wire.MappingNode():
-                return self._mapping(node)
+                return self._mapping(node, depth)
             case wire.RecordNode():
-                fields = {name: self.value(item) for name, item in node.fields}
+                fields = {name: self.value(item, depth + 1) for name, item in node.fields}
                 if len(fields) != len(node.fields):
                     raise wire.WireError("a record with a field twice")
                 return Record(node.type_name, fields)
             case wire.HandleNode():
+                self._count()
                 return self._on_handle(node)
             case wire.ForeignNode():
                 return Foreign(node.type_name, node.note)
@@ -241,14 +263,19 @@ class Decoder:
                 return node.data
         return node
 
-    def _mapping(self, node: wire.MappingNode) -> dict[Any, Any]:
+    def _count(self) -> None:
+        self._objects += 1
+        if self._objects > wire.MAX_OBJECTS:
+            raise wire.WireError(f"more than {wire.MAX_OBJECTS} tensors and objects")
+
+    def _mapping(self, node: wire.MappingNode, depth: int) -> dict[Any, Any]:
         result = {}
         for key_node, item in node.pairs:
-            key = self.value(key_node)
+            key = self.value(key_node, depth + 1)
             if not isinstance(key, (str, int, float, bool, tuple, type(None))):
                 raise wire.WireError("a dict key that is not plain data")
             try:
-                result[key] = self.value(item)
+                result[key] = self.value(item, depth + 1)
             except TypeError as error:
                 raise wire.WireError("a dict key that cannot be hashed") from error
         if self._strict and len(result) != len(node.pairs):
@@ -276,7 +303,7 @@ class Decoder:
             setattr(tensor, "origin", origin)  # noqa: B010
         return tensor
 
-    def _storage(self, node: wire.TensorNode) -> bytes:
+    def _storage(self, node: wire.TensorNode) -> bytearray:
         try:
             return self._storages[str(node.storage)]
         except KeyError:
@@ -286,16 +313,19 @@ class Decoder:
         if number not in self._placed:
             data = self._storages[str(number)]
             if data:
-                flat = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(self._device)
+                flat = torch.frombuffer(data, dtype=torch.uint8).to(self._device)
             else:
                 flat = torch.empty(0, dtype=torch.uint8, device=self._device)
             self._placed[number] = flat
         return self._placed[number]
 
 
-def _storages(payload: bytes) -> dict[str, bytes]:
+def _storages(payload: bytes) -> dict[str, bytearray]:
     if not payload:
         return {}
+    if int.from_bytes(payload[:8], "little") > wire.FrameLimits().header:
+        # The list of storages, as JSON: read, it takes twenty times its bytes.
+        raise wire.WireError("a list of storages that is too long")
     try:
         entries = deserialize(payload)  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError) as error:
@@ -304,7 +334,7 @@ def _storages(payload: bytes) -> dict[str, bytes]:
     for name, entry in entries:
         if entry["dtype"] != "U8":
             raise wire.WireError("a storage that is not bytes")
-        storages[name] = bytes(entry["data"])
+        storages[name] = entry["data"]
     return storages
 
 
@@ -350,14 +380,15 @@ def _dtype(name: str) -> torch.dtype:
 
 
 def _device(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except (RuntimeError, ValueError):
-        raise wire.WireError("an unknown device") from None
+    if not DEVICES.fullmatch(name):
+        raise wire.WireError("an unknown device")
+    return torch.device(name)
 
 
 def _big_int(digits: str) -> int:
+    if len(digits) > wire.MAX_DIGITS:
+        raise wire.WireError("an integer that is too long")
     try:
-        return int(digits[:4200], 16)
+        return int(digits, 16)
     except ValueError:
         raise wire.WireError("an integer that is not hexadecimal") from None

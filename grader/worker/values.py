@@ -1,8 +1,10 @@
-"""What values are on the trusted end where they are not plain Python: records, foreign things, meta."""
+"""What values are where they are not plain Python: records, foreign things, meta; tensors in them."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import torch
@@ -26,6 +28,10 @@ DTYPES: Final[dict[str, torch.dtype]] = {
 }
 
 
+# Spelled out, because torch.device itself warns about some names and takes "cuda:256" for "cuda:0".
+DEVICES: Final = re.compile(r"(cpu|cuda|mps|xpu|hpu|xla|meta)(:(0|[1-9]\d?))?")
+
+
 @dataclasses.dataclass(frozen=True)
 class Record:
     """A dataclass instance or named tuple from the other side: its type's name and its fields."""
@@ -34,7 +40,13 @@ class Record:
     fields: dict[str, Any]
 
     def __getattr__(self, name: str) -> Any:
-        """Return a field by name."""
+        """Return a field by name.
+
+        Never one with a name that libraries give a meaning: through `__array_interface__` a stranger
+        could have numpy and torch read this process's memory.
+        """
+        if name.startswith("__") or name == "fields":
+            raise AttributeError(name)
         try:
             return self.fields[name]
         except KeyError:
@@ -72,3 +84,18 @@ class Abstract:
     shape: tuple[int, ...]
     dtype: torch.dtype
     device: str
+
+
+def leaves(value: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors in nested lists, tuples, dicts and dataclasses, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from leaves(getattr(value, field.name))

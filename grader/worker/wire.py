@@ -23,6 +23,10 @@ M = TypeVar("M")
 MAGIC = b"PCK1"
 PREFIX = struct.Struct("<4sIQ")
 MAX_DEPTH = 32
+MAX_OBJECTS = 1 << 16
+"""Tensors and handles in one message: each costs the receiver a hundred times its bytes."""
+MAX_DIGITS = 3500
+"""Of a long int, in hexadecimal: Python writes no int of more than 4300 decimal digits."""
 CHUNK = 1 << 20
 
 
@@ -80,15 +84,15 @@ def read_frame(read: Callable[[int], bytes], limits: FrameLimits) -> Frame:
 
 
 def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
-    parts = []
-    while count:
+    # One buffer, not a list of parts: bytes that drip in one by one must not cost forty each.
+    buffer = bytearray()
+    while len(buffer) < count:
         # Small reads: memory grows with what arrived, not with what was announced.
-        part = read(min(count, CHUNK))
+        part = read(min(count - len(buffer), CHUNK))
         if not part:
             raise EndOfStream
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+        buffer += part
+    return bytes(buffer)
 
 
 # Values. Plain MessagePack scalars stand for themselves; everything else is one of these.
@@ -176,7 +180,7 @@ class ComplexNode(msgspec.Struct, tag="c", array_like=True, frozen=True):
 
 
 class BigIntNode(msgspec.Struct, tag="i", array_like=True, frozen=True):
-    """An int beyond 64 bits, in hexadecimal, at most 4096 digits."""
+    """An int beyond 64 bits, in hexadecimal, at most MAX_DIGITS long."""
 
     digits: str
 
@@ -221,7 +225,7 @@ class Target(msgspec.Struct, array_like=True, frozen=True):
     path: list[str | int]
 
 
-Mode: TypeAlias = Literal["call", "vjp", "ops", "meta", "mutated", "shares"]
+Mode: TypeAlias = Literal["call", "vjp", "trace", "meta", "mutated"]
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):

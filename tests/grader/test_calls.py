@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from grader.worker.calls import invoke, leaves, mutated, on_meta, ops, shares, vjp
+from grader.worker.calls import invoke, mutated, on_meta, vjp
+from grader.worker.values import leaves
 
 DOUBLE = torch.float64
 
@@ -216,25 +217,6 @@ def test_second_through_a_backward_that_is_differentiable_once() -> None:
     assert result.second == (None,)
 
 
-# ops.
-
-
-def test_ops_are_named_in_order() -> None:
-    """Operators are listed as they are dispatched, without overload names, with the result."""
-    x = normal(2, 3)
-    result = ops(lambda a: (a + 1).t().exp(), (x,), {})
-
-    assert result.names == ("aten.add", "aten.t", "aten.exp")
-    assert torch.equal(result.output, (x + 1).t().exp())
-
-
-def test_ops_see_through_layers_of_python() -> None:
-    """What torch.take_along_dim does in the end is seen, whatever it was called by."""
-    index = torch.zeros(1, 3, dtype=torch.int64)
-
-    assert "aten.gather" in ops(torch.take_along_dim, (normal(2, 3), index, 0), {}).names
-
-
 # meta.
 
 
@@ -286,7 +268,7 @@ def test_meta_keeps_strides_and_requires_grad() -> None:
     assert seen[0].requires_grad
 
 
-# mutated and shares.
+# mutated.
 
 
 def test_mutated_returns_the_arguments_afterwards() -> None:
@@ -302,50 +284,11 @@ def test_mutated_returns_the_arguments_afterwards() -> None:
     assert (result.output, result.args[0].tolist(), result.kwargs) == ("done", [1, 1], {"b": [5]})
 
 
-@pytest.mark.parametrize(
-    ("function", "output_after", "input_after"),
-    [
-        (lambda a: a.t(), [[5, 7], [6, 8]], [[9, 9], [9, 9]]),
-        (lambda a: a.t().clone(), [[1, 3], [2, 4]], [[5, 6], [7, 8]]),
-    ],
-    ids=["view", "copy"],
-)
-def test_shares_looks_through_the_storage(
-    function: Any, output_after: list[list[int]], input_after: list[list[int]]
-) -> None:
-    """A view shows what is written into its source and the source what is written into the view."""
-    source = torch.tensor([[1, 2], [3, 4]])
-    into_input, into_output = torch.tensor([[5, 6], [7, 8]]), torch.full((2, 2), 9)
-    result = shares(function, (source,), {}, into_input, into_output)
-
-    assert result.output_after.tolist() == output_after
-    assert result.input_after.tolist() == input_after
-
-
-def test_shares_works_on_inputs_that_require_grad() -> None:
-    """Writing is done outside the graph, so a leaf that requires grad can be overwritten."""
-    source = normal(2, grad=True)
-    result = shares(lambda a: a.view(2, 1), (source,), {}, torch.zeros(2), torch.ones(2, 1))
-
-    assert result.output_after.tolist() == [[0.0], [0.0]]
-    assert result.input_after.tolist() == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("output", [None, "text", torch.zeros(3)], ids=["none", "text", "shape"])
-def test_shares_of_an_unfit_output_is_shown_as_it_is(output: Any) -> None:
-    """An output that cannot be overwritten is returned for the comparison to complain about."""
-    source = torch.ones(2)
-    result = shares(lambda a: output, (source,), {}, torch.zeros(2), torch.ones(2))
-
-    assert type(result.output_after) is type(output)
-    assert result.input_after.tolist() == [0.0, 0.0]
-
-
 # The rest.
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    """There are six modes and no way to name another function by its name."""
+    """There are five modes and no way to name another function by its name."""
     with pytest.raises(KeyError):
         invoke(len, "leaves", ([],), {}, {})
 

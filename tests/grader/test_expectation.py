@@ -17,7 +17,7 @@ from grader.expectation import Expect, SpecFailure
 from grader.session import STOPPED, Session, SubmissionError
 from grader.transport import SessionLost
 from grader.worker import wire
-from grader.worker.calls import Mutated, Ops, Shares, Vjp
+from grader.worker.calls import Mutated, Vjp
 from grader.worker.values import Abstract, Foreign, Origin, Record
 
 EXPECT = Expect(torch.device("cpu"))
@@ -74,9 +74,7 @@ SAME: dict[str, Any] = {
     "record": Record("Pair", {"left": 1, "right": ONES}),
     "abstract": Abstract((2,), torch.float32, "meta"),
     "vjp": Vjp(ONES, (ONES, None), {"w": ONES}, (None,)),
-    "ops": Ops(ONES, ("aten.add",)),
     "mutated": Mutated(None, (ONES,), {"b": 1}),
-    "shares": Shares(ONES, ONES),
 }
 
 
@@ -107,7 +105,7 @@ ANYTHING: dict[str, Any] = {
 
 
 # The session has checked what modes return, so these are only ever compared with their like.
-MODES = {"vjp", "ops", "mutated", "shares"}
+MODES = {"vjp", "mutated"}
 
 
 @pytest.mark.parametrize("actual", ANYTHING)

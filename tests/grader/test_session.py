@@ -207,18 +207,18 @@ LIES: dict[str, tuple[str, wire.Node]] = {
     ),
     "second_is_a_text": ("vjp", record(output=1.0, grads=TUPLE, params=DICT, second="none")),
     "second_holds_texts": ("vjp", record(output=1.0, grads=TUPLE, params=DICT, second=TEXTS)),
-    "ops_are_plain": ("ops", "aten.add"),
-    "ops_names_are_numbers": ("ops", record(output=1.0, names=wire.SequenceNode("tuple", [1]))),
-    "ops_names_in_a_list": ("ops", record(output=1.0, names=LIST)),
+    "trace_is_plain": ("trace", "aten.add"),
+    "trace_steps_are_a_number": ("trace", record(steps=1, output=None)),
+    "trace_steps_in_a_list": ("trace", record(steps=LIST, output=None)),
+    "trace_lacks_an_output": ("trace", record(steps=TUPLE)),
     "mutated_is_plain": ("mutated", None),
     "mutated_args_in_a_list": ("mutated", record(output=1.0, args=LIST, kwargs=DICT)),
-    "shares_lacks_a_field": ("shares", record(output_after=1.0)),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_the_result_of_a_mode_is_checked_field_by_field(lie: str) -> None:
-    """What only looks like the result of vjp, ops, mutated or shares is a violation."""
+    """What only looks like the result of vjp, trace or mutated is a violation."""
     mode, node = LIES[lie]
     function = told(node).remote("submission").f
     extra = {"cotangent": torch.ones(())} if mode == "vjp" else {}

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from grader import supervising
+from grader import listening, supervising
 from grader.challenge import Challenge, Limits, load
 from grader.grading import Attempt, grade_runs, grade_submission
 from grader.submission import Submission
@@ -140,13 +140,68 @@ def test_nothing_is_left_of_a_grading(
 def test_only_what_the_worker_may_see_is_laid_out(mini: Challenge, tmp_path: Path) -> None:
     """Staged are the hand-in, the rig and the worker's own modules, and no file of the challenge."""
     request = JudgeRequest(str(mini.folder), "cpu", mini.limits, [Run("5eed")])
-    job = supervising._stage(tmp_path, mini, {"": hand_in(RIGHT)}, request)
+    (job,) = supervising._stage(tmp_path, mini, {"": hand_in(RIGHT)}, request)
     staged = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     worker = {f"worker/{path.name}" for path in supervising.WORKER_MODULES.glob("*.py")}
 
     assert staged == {"handin/submission.py", "rig.py"} | worker
     assert b"5eed" not in b"".join((tmp_path / name).read_bytes() for name in staged)
     assert (job.hand_in / "submission.py").read_bytes() == RIGHT
+
+
+TWO_WORKERS = """
+@pytest.mark.points(10)
+@pytest.mark.needs("test_affine")
+def test_affine_twice(submission, stranger, reference, rng, expect):
+    \"\"\"An Affine can be applied to its own output.\"\"\"
+    x = normal(rng, 1)
+    expect(submission.double(x), reference.double(x), hint="double(x) is 2x.")
+    expect(stranger().double(x), reference.double(x), hint="Something was remembered.")
+"""
+REMEMBERS = (
+    RIGHT
+    + b"""
+import os
+from pathlib import Path
+seen = []
+note = Path(os.environ["HOME"], "note")
+honest = double
+def double(x):
+    if x.numel() == 1:
+        if seen or note.exists():
+            return x
+        seen.append(x)
+        note.write_text("seen")
+    return honest(x)
+"""
+)
+
+
+@pytest.mark.walls
+@pytest.mark.skipif(os.name != "posix", reason="the second channel has descriptors of its own")
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.level)
+def test_a_stranger_knows_nothing_of_the_first_worker(
+    wall: Wall, mini: Challenge, tmp_path: Path
+) -> None:
+    """With two workers, what one has kept in memory or in its home folder is not in the other."""
+    if wall.missing():
+        pytest.skip(f"{wall.name}: {wall.missing()}")
+    copy = Path(shutil.copytree(mini.folder, tmp_path / mini.key))
+    (specs,) = (copy / "specs").glob("test_*.py")
+    text = specs.read_text()
+    last = text.index('@pytest.mark.points(10)\n@pytest.mark.needs("test_affine")')
+    specs.write_text(text[:last] + TWO_WORKERS)
+    toml = copy / "challenge.toml"
+    toml.write_text(toml.read_text().replace("names =", "workers = 2\nnames ="))
+    two = load(copy)
+    one = msgspec.structs.replace(two, workers=1)
+    outcomes = {}
+    for challenge in (one, two):
+        score = grade_submission(hand_in(REMEMBERS), Attempt(challenge, "two"), wall)
+        assert score.status == "graded", score.message
+        outcomes[challenge.workers] = score.specs[-1].outcome
+
+    assert outcomes == {1: "failed", 2: "passed"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
@@ -184,22 +239,22 @@ def test_lines_that_are_no_event_are_passed_over() -> None:
     """An interpreter's last words among the judge's lines are not taken for an event."""
     event = Progress("title", 1, 5, None)
 
-    assert supervising._event(b"Fatal Python error: Segmentation fault\n") is None
-    assert supervising._event(b'{"type": "perfect", "score": 100}\n') is None
-    assert supervising._event(encode_event(event)) == decode_event(encode_event(event)) == event
+    assert listening._event(b"Fatal Python error: Segmentation fault\n") is None
+    assert listening._event(b'{"type": "perfect", "score": 100}\n') is None
+    assert listening._event(encode_event(event)) == decode_event(encode_event(event)) == event
 
 
-Keep = Callable[..., supervising._Prints]
+Keep = Callable[..., listening.Prints]
 
 
 @pytest.fixture
 def kept() -> Keep:
     """What is kept of these chunks of prints."""
 
-    def keep(*chunks: bytes, output_kb: int = 1) -> supervising._Prints:
+    def keep(*chunks: bytes, output_kb: int = 1) -> listening.Prints:
         reader, writer = os.pipe()
         stream = os.fdopen(reader, "rb", buffering=0)
-        prints = supervising._Prints(stream, Limits(output_kb=output_kb), time.monotonic())
+        prints = listening.Prints(stream, Limits(output_kb=output_kb), time.monotonic())
         with os.fdopen(writer, "wb", buffering=0) as file:
             for chunk in chunks:
                 file.write(chunk)
@@ -254,4 +309,4 @@ def test_the_curve_has_an_end(kept: Keep) -> None:
     """However much is printed, the number of points is limited."""
     chunks = [b"".join(b"step %d loss 1\n" % (50 * at + n) for n in range(50)) for at in range(40)]
 
-    assert len(kept(*chunks, output_kb=64).points) <= supervising.CURVE_KEPT
+    assert len(kept(*chunks, output_kb=64).points) <= listening.CURVE_KEPT

@@ -10,9 +10,10 @@ import torch
 
 from grader import tamper
 from grader.expectation import Expect, SpecFailure
+from grader.replay import Traced
 from grader.tamper_names import NAMES
-from grader.worker.calls import Mutated, Ops, Shares, Vjp, leaves
-from grader.worker.values import Record
+from grader.worker.calls import Mutated, Vjp
+from grader.worker.values import Record, leaves
 
 DOUBLE = torch.float64
 
@@ -52,9 +53,8 @@ ANSWERS: dict[str, Any] = {
     "record": Record("Pair", {"left": RIGHT, "right": 2}),
     "vjp": Vjp(RIGHT, (OTHER, None), {"w": THIRD}, None),
     "second": Vjp(RIGHT, (OTHER,), {}, (THIRD,)),
-    "ops": Ops(RIGHT, ("aten.add",)),
     "mutated": Mutated(None, (RIGHT,), {"b": OTHER}),
-    "shares": Shares(RIGHT, OTHER),
+    "traced": Traced(RIGHT, (OTHER,), {"b": THIRD}, True, ("aten.add",)),
 }
 
 

@@ -42,3 +42,20 @@ def expect_same_gradients(expect, rng, sides, *args, hint):
     cotangent = normal(rng, *reference(*args).shape)
     actual, expected = (side.vjp(*args, cotangent=cotangent) for side in sides)
     expect(actual, expected, hint=hint)
+
+
+def expect_repeats(expect, sides, *args, hidden=None):
+    """Repeat what the call did on values that the hand-in never saw; return what came of it here."""
+    hint = (
+        "Wrong for this input, or values were read into Python on the way (.item(), .tolist(), if)."
+    )
+    actual, expected = (side.trace(*args, hidden=hidden) for side in sides)
+    expect(actual.output, expected.output, hint=hint)
+    return actual
+
+
+def expect_shared_memory(expect, sides, *args, hint):
+    """Repeat the call here and see that its result lies in the memory of an unchanged first argument."""
+    trace = expect_repeats(expect, sides, *args)
+    expect.that(trace.shares, f"Your result is a copy.\n{hint}")
+    expect(trace.args, args, hint="The arguments were written to.", exact=True)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tensors import (
+    expect_repeats,
     expect_same,
     expect_same_gradients,
     index_along,
@@ -96,25 +97,29 @@ def test_gather_copies_every_value_exactly(submission, reference, rng, expect):
 
 @pytest.mark.points(7)
 @pytest.mark.needs("test_gather_matches_the_definition")
-def test_gather_is_written_by_you(submission, rng, expect):
+def test_gather_is_written_by_you(submission, reference, rng, expect):
     """gather is built without torch.gather and torch.take_along_dim."""
+    sides = submission.gather, reference.gather
     src = leaf(rng, 4, 5)
     for dim in (0, 1):
-        names = submission.gather.ops(src, dim, index_along(rng, src, dim, length=4)).names
-        expect.that("aten.gather" not in names, "You used torch.gather; build it from indexing.")
+        trace = expect_repeats(expect, sides, src, dim, index_along(rng, src, dim, length=4))
+        used = "aten.gather" in trace.operators
+        expect.that(not used, "You used torch.gather; build it from indexing.")
 
 
 @pytest.mark.points(5)
 @pytest.mark.needs("test_gather_matches_the_definition")
-def test_gather_does_not_loop_over_elements(submission, rng, expect):
+def test_gather_does_not_loop_over_elements(submission, reference, rng, expect):
     """A larger index costs no more operators than a small one."""
+    sides = submission.gather, reference.gather
     counts = []
     for sizes in [(2, 2, 2), (9, 10, 11)]:
         index = random_index(rng, sizes[1], sizes)
-        counts.append(len(submission.gather.ops(leaf(rng, *sizes), 1, index).names))
-    # Three operators of slack; a loop along the shortest dim would add at least seven.
+        counts.append(len(expect_repeats(expect, sides, leaf(rng, *sizes), 1, index).operators))
+    # Three operators of slack; a loop along the shortest dim would add at least seven. The fixed
+    # limit is far above any broadcasting, and below a loop that is padded with idle operators.
     expect.that(
-        counts[1] <= counts[0] + 3,
+        counts[1] <= min(counts[0] + 3, 80),
         "The number of operators grows with index; pick all elements in one indexing operation.",
     )
 

@@ -1,10 +1,12 @@
 """Hidden specs of challenge 05: the architecture first, in milliseconds; then one training, scored.
 
-The language is drawn from the run's seed. The model that is scored is a second one, built anew and
-given the trained weights, so what was learnt must sit in them.
+The language is drawn from the run's seed. The model that is scored is a second one, built anew in
+another process that never saw the corpus, and given the trained weights: what was learnt must sit in
+them.
 """
 
 import math
+import time
 
 import pytest
 import torch
@@ -17,6 +19,10 @@ NUM_STORIES = 20_000
 SCORED_PER_LENGTH = 100
 SCORED_PER_LENGTH_FRESH = 20
 TARGET = 1.10
+# The grace for a train that is stopped, and the way of the weights to the judge.
+HANDOVER_SECONDS = 10.0
+# A plain GPT needs a second or two. Whoever learns from the questions needs far more.
+SCORING_SECONDS = 40.0
 
 # The architecture is tried on a small vocabulary and short sequences.
 SMALL_VOCAB, SMALL_LEN = 13, 12
@@ -97,7 +103,11 @@ def test_logits(submission, rng, device, expect):
 @pytest.mark.needs("test_logits")
 def test_number_of_parameters(submission, expect):
     """The model for this language has at most 500,000 parameters, buffers included."""
-    weights = weights_of(submission.build_model(VOCAB_SIZE, STORY_LEN), expect)
+    check_size(weights_of(submission.build_model(VOCAB_SIZE, STORY_LEN), expect), expect)
+
+
+def check_size(weights, expect):
+    """Whether the weights are no more numbers than allowed."""
     count = sum(weight.numel() for weight in weights.values())
     expect.that(
         count <= MAX_PARAMETERS,
@@ -218,28 +228,45 @@ def test_weights_can_be_saved_and_restored(submission, rng, device, expect):
 
 def last_logits(model, expect):
     """A function from prefixes (B, t) to checked logits (B, V) at their last position."""
+    spent = 0.0
 
     def ask(prefixes):
-        return checked(expect, model(prefixes), prefixes, VOCAB_SIZE)[:, -1]
+        nonlocal spent
+        started = time.monotonic()
+        logits = model(prefixes)
+        spent += time.monotonic() - started
+        expect.that(
+            spent < SCORING_SECONDS,
+            "Asking the trained model for its logits took too long.\n"
+            "forward computes; whatever is learnt is learnt in train.",
+        )
+        return checked(expect, logits, prefixes, VOCAB_SIZE)[:, -1]
 
     return ask
 
 
-def train_and_restore(submission, rng, corpus, device, budget, expect):
-    """Train a model on the corpus, and return another one that was given its weights."""
+def train_and_restore(submission, stranger, rng, corpus, device, budget, expect):
+    """Train a model on the corpus, and return one that was given its weights elsewhere."""
     submission.seed(seed_from(rng))
     model = submission.build_model(VOCAB_SIZE, STORY_LEN)
     model.to(device)
     model.train()
     before = weights_of(model, expect)
+    started = time.monotonic()
     # A run that is stopped at the limit is scored with the weights that it has.
     submission.train.within(budget)(model, corpus, device, budget)
     after = weights_of(model, expect)
     expect.that(
+        time.monotonic() - started < budget + HANDOVER_SECONDS,
+        "The weights came too late after the end of the training time.\n"
+        "state_dict() hands over what train has learnt; nothing is learnt there.",
+    )
+    expect.that(
         any(name not in after or not torch.equal(before[name], after[name]) for name in before),
         "train left the model as it was.\nTrain the model that you are given, in place.",
     )
-    restored = submission.build_model(VOCAB_SIZE, STORY_LEN)
+    check_size(after, expect)
+    restored = stranger().build_model(VOCAB_SIZE, STORY_LEN)
     restored.load_state_dict(after)
     restored.to(device)
     restored.eval()
@@ -257,13 +284,13 @@ def train_and_restore(submission, rng, corpus, device, budget, expect):
     "test_weights_can_be_saved_and_restored",
 )
 def test_training_beats_the_unigram(
-    submission, rng, device, budget, expect, metric, violation, shared
+    submission, stranger, rng, device, budget, expect, metric, violation, shared
 ):
     """After training, the loss on new stories is below that of token frequencies."""
     language = Language(rng.initial_seed())
     corpus = language.stories(NUM_STORIES, "corpus").tokens
     stories = language.stories(SCORED_PER_LENGTH * (STORY_LEN - 1), "validation")
-    restored = train_and_restore(submission, rng, corpus, device, budget, expect)
+    restored = train_and_restore(submission, stranger, rng, corpus, device, budget, expect)
     nll = model_nll(last_logits(restored, expect), stories)
     if log_evidence(nll, stories) > IMPOSSIBLE:
         violation(
@@ -289,10 +316,10 @@ def test_training_beats_the_unigram(
 
 @pytest.mark.points(5)
 @pytest.mark.needs("test_training_beats_the_unigram")
-def test_knowledge_is_in_the_weights(submission, rng, expect, shared):
+def test_knowledge_is_in_the_weights(stranger, rng, expect, shared):
     """Given the weights of an untrained model, the model has forgotten what it learnt."""
-    submission.seed(seed_from(rng))
-    fresh = weights_of(submission.build_model(VOCAB_SIZE, STORY_LEN), expect)
+    stranger().seed(seed_from(rng))
+    fresh = weights_of(stranger().build_model(VOCAB_SIZE, STORY_LEN), expect)
     shared["restored"].load_state_dict(fresh)
     stories = shared["language"].stories(SCORED_PER_LENGTH_FRESH * (STORY_LEN - 1), "fresh")
     nll = model_nll(last_logits(shared["restored"], expect), stories)

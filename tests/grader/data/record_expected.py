@@ -106,6 +106,7 @@ def record(challenge: Challenge, seed: str) -> Recorder:
     context = specs.Context(
         challenge=challenge,
         submission=submission,
+        second=lambda: submission,
         reference=session(challenge, "reference"),
         fresh_reference=lambda: session(challenge, "reference"),
         seed=seed,
