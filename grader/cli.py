@@ -28,6 +28,10 @@ class FrontDoor(click.Group):
         except errors.GraderError as error:
             _say(str(error))
             ctx.exit(error.exit_code)
+        except click.ClickException as error:
+            # A file name that the shell put on the command line can hold anything.
+            vars(error)["message"] = printable(error.message, multiline=True)
+            raise
         except LeaderboardError as error:
             _say(str(error))
             fault = isinstance(error, (StoreReadError, StoreWriteError))
@@ -222,7 +226,7 @@ def leaderboard(challenge: Challenge | None, store: Path | None, fmt: str | None
         _say("No scores yet. `grader grade` makes the first.")
     for number, one in enumerate(ids):
         if challenge is None and fmt is None:
-            click.echo(f"{'' if number == 0 else chr(10)}{one}")
+            click.echo(f"{'' if number == 0 else chr(10)}{printable(one)}")
         click.echo(render(standings(scores, one), fmt or DEFAULT_FORMAT))
 
 

@@ -47,12 +47,13 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What a process tree has used: CPU seconds; now: MiB, processes, MiB and files in its scratch
-    folder (where that lies on a disk of the machine)."""
+    """What a process tree has used: CPU seconds; now: MiB, processes, threads of all of them, MiB and
+    files in its scratch folder (where that lies on a disk of the machine)."""
 
     cpu_s: float
     memory_mb: float
     processes: int
+    threads: int = 0
     disk_mb: float = 0.0
     files: int = 0
 
@@ -80,6 +81,7 @@ class Running:
         self._scratch = scratch
         self._root = psutil.Process(process.pid)
         self._cpu: dict[tuple[int, float], float] = {}
+        self._most_cpu = 0.0
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the worker runs."""
@@ -91,19 +93,29 @@ class Running:
         Memory is the sum of what each process holds. Only if that is above `exact_above_mb`, pages
         that processes share are split between them (PSS), which takes far longer to find out.
         """
-        memory, count, members = 0, 0, self._tree()
+        memory, count, threads, living, members = 0, 0, 0, 0.0, self._tree()
         for process in members[:MEASURED]:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
-                self._cpu[process.pid, process.create_time()] = times.user + times.system
+                own = times.user + times.system
+                self._cpu[process.pid, process.create_time()] = own
+                # What ended between two looks is counted by the parent that waited for it (Linux).
+                waited_for = getattr(times, "children_user", 0) + getattr(
+                    times, "children_system", 0
+                )
+                living += own + waited_for
                 memory += process.memory_info().rss
+                threads += process.num_threads()
                 count += 1
         if sys.platform == "linux" and count > ALONE and memory / 2**20 > exact_above_mb:
             with contextlib.suppress(psutil.Error):
                 memory = sum(map(_exact_memory, members[:MEASURED]))
         count += len(members[MEASURED:])
         size, files = self._disk()
-        return Usage(sum(self._cpu.values()), memory / 2**20, count, size / 2**20, files)
+        # Not their sum: whoever was seen alive and then waited for is in both.
+        cpu = max(sum(self._cpu.values()), living, self._most_cpu)
+        self._most_cpu = cpu
+        return Usage(cpu, memory / 2**20, count, threads, size / 2**20, files)
 
     def kill(self) -> None:
         """End the whole tree and reap it."""

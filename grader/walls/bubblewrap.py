@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from grader.walls import seccomp, view
 from grader.walls.base import Job, Pipe, Running, environment, settings
+from grader.walls.orphans import MARK, adopt_orphans, marked_children
 from leaderboard.score import Walls
 
 # No user namespace inside this one either: a nested one would give capabilities over itself.
 NAMESPACES = ("--unshare-all", "--unshare-user", "--disable-userns")
+PATIENCE_S = 5.0
 SCRATCH_FOLDERS = ("/tmp", "/dev/shm")
 SITE, KIT, HAND_IN = Path("/site"), Path("/kit"), Path("/handin")
 
@@ -43,6 +48,8 @@ class Bubblewrap:
         """Start the worker inside new namespaces."""
         program = _program()
         assert program is not None, "start() after missing() returned a reason"
+        adopt_orphans()
+        token = secrets.token_hex(8)
         with tempfile.TemporaryFile() as calls, tempfile.TemporaryFile() as options:
             words = _options(job)
             if code := seccomp.program(files_are_shared=False):
@@ -58,9 +65,10 @@ class Bubblewrap:
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=[options.fileno(), calls.fileno()],
-                env={},
+                # bwrap's own; the worker's is cleared.
+                env={MARK: token},
             )
-        return BubblewrapRunning(process)
+        return BubblewrapRunning(process, token)
 
 
 class BubblewrapRunning(Running):
@@ -69,15 +77,37 @@ class BubblewrapRunning(Running):
     Their files are counted from outside: an empty one costs kernel memory that no size bounds.
     """
 
+    def __init__(self, process: subprocess.Popen[bytes], token: str) -> None:
+        super().__init__(process)
+        self._token = token
+
     def _disk(self) -> tuple[int, int]:
         files = 0
         # The first process of the namespace is bwrap itself; the hand-in cannot change its root.
         for first in self._tree()[1:2]:
-            for folder in SCRATCH_FOLDERS:
-                with contextlib.suppress(OSError):
-                    state = os.statvfs(f"/proc/{first.pid}/root{folder}")
-                    files += state.f_files - state.f_ffree
+            root = Path(f"/proc/{first.pid}/root")
+            with contextlib.suppress(OSError):
+                # While it is being set up, its root is still that of the machine.
+                if not os.path.samestat(root.stat(), Path("/").stat()):
+                    files += sum(_files_on(root / folder[1:]) for folder in SCRATCH_FOLDERS)
         return 0, files
+
+    def kill(self) -> None:
+        """End the whole tree and reap it.
+
+        bwrap's promise to die with its parent begins some milliseconds after its start: an outer process
+        that was killed before leaves an inner one behind, which comes to us as an orphan.
+        """
+        super().kill()
+        for orphan in marked_children(self._token):
+            with contextlib.suppress(psutil.Error):
+                orphan.kill()
+                orphan.wait(PATIENCE_S)
+
+
+def _files_on(folder: Path) -> int:
+    state = os.statvfs(folder)
+    return state.f_files - state.f_ffree
 
 
 def _command(job: Job) -> list[str]:
@@ -103,8 +133,11 @@ def _options(job: Job) -> list[str]:
         options += _read_only(job.rig, KIT / "rig.py")
     if job.cuda:
         options += _cuda_view()
-    # The root itself is a tmpfs of bwrap's own: nothing more is written there.
-    return [*options, "--remount-ro", "/", "--chdir", "/tmp"]
+    # Root and /dev are file systems in memory of bwrap's own, without a bound. And where root grades, the
+    # hand-in owns the kernel's settings in /proc/sys, whatever number it has inside.
+    for folder in ("/", "/dev", "/proc"):
+        options += ["--remount-ro", folder]
+    return [*options, "--chdir", "/tmp"]
 
 
 def _read_only(source: Path, target: Path) -> list[str]:

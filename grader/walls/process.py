@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import secrets
 import subprocess
 import sys
@@ -13,10 +11,8 @@ import psutil
 from grader.privacy import be_unreadable
 from grader.walls import seccomp
 from grader.walls.base import Job, Pipe, Running, environment, settings, site_folders
+from grader.walls.orphans import MARK, adopt_orphans, marked_children
 from leaderboard.score import Walls
-
-PR_SET_CHILD_SUBREAPER = 36
-MARK = "GRADER_WORKER"
 
 
 class PlainProcess:
@@ -31,7 +27,7 @@ class PlainProcess:
 
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker in a session of its own, in its scratch folder."""
-        _adopt_orphans()
+        adopt_orphans()
         be_unreadable()
         told = settings(
             job, job.hand_in / "submission.py", job.rig, site_folders(), seccomp.for_boot()
@@ -65,21 +61,5 @@ class PlainRunning(Running):
 
     def _tree(self) -> list[psutil.Process]:
         members = dict.fromkeys(super()._tree())
-        if sys.platform == "linux":
-            for child in psutil.Process().children(recursive=True):
-                if child not in members and self._is_marked(child):
-                    members[child] = None
+        members |= dict.fromkeys(marked_children(self._token, recursive=True))
         return list(members)
-
-    def _is_marked(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get(MARK) == self._token
-        except (psutil.Error, OSError):
-            return False
-
-
-def _adopt_orphans() -> None:
-    """On Linux, become the parent of orphaned grandchildren, so that a double fork cannot hide."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

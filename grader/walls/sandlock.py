@@ -101,8 +101,10 @@ def _options(job: Job, site: Path) -> dict[str, Any]:
     """Return the arguments of sandlock.Sandbox for a worker."""
     readable = [job.worker, job.hand_in, site, *view.package_entries()]
     readable += [job.rig] if job.rig else []
-    readable += [*view.cuda_devices(), *view.cuda_folders()] if job.cuda else []
-    return _sandbox(job.limits, job.scratch, readable)
+    readable += view.cuda_folders() if job.cuda else []
+    options = _sandbox(job.limits, job.scratch, readable)
+    # An empty list is every device: which one is used is torch's to say.
+    return {**options, "gpu_devices": []} if job.cuda else options
 
 
 def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, Any]:
@@ -124,6 +126,8 @@ def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, A
 def _site_of_links(job: Job) -> Path:
     """Return a folder of links to the packages that are shown; their own folder cannot be listed."""
     site = job.worker.parent / "site"
+    if site.is_dir():
+        return site
     site.mkdir()
     for entry in view.package_entries():
         (site / entry.name).symlink_to(entry)

@@ -11,9 +11,11 @@ import ctypes
 import importlib.util
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 PR_CAPBSET_DROP = 24
@@ -76,8 +78,9 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _drop_privileges() -> None:
-    """Give up every capability for good: where root grades, the hand-in is no more than a user."""
+    """Give up every capability for good, even where root grades; and end with the process above."""
     libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(CAPABILITIES):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)

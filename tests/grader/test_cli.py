@@ -228,3 +228,14 @@ def test_exit_codes_follow_the_status() -> None:
     )
     assert exit_code(msgspec.structs.replace(score, status="graded", passed=False)) == 1
     assert exit_code(msgspec.structs.replace(score, status="graded", passed=True)) == 0
+
+
+def test_modules_beside_a_hand_in_are_not_imported(tmp_path: Path) -> None:
+    """`python -m grader` in a hand-in's folder imports nothing from it."""
+    for name in ("click", "msgspec", "rich", "json", "tomllib"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the hand-in ran here')\n")
+    command = [sys.executable, "-m", "grader", "list"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")

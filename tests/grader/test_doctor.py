@@ -1,4 +1,4 @@
-"""`grader doctor` says what stands: with every wall, without bwrap, without user namespaces, without sandlock."""
+"""`grader doctor` says what stands: with all walls, and with each of them taken away."""
 
 from __future__ import annotations
 

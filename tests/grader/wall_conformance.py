@@ -453,6 +453,42 @@ def cannot_make_namespaces(wall: Wall, folder: Path) -> None:
     assert found(wall, folder, source, clone=clone, flags=CLONE_NEWUSER | signal.SIGCHLD) == [-1]
 
 
+def cannot_change_the_kernels_settings(wall: Wall, folder: Path) -> None:
+    """No setting of the kernel can be opened for writing, whoever grades."""
+    source = """
+        import os
+        for name in ("kernel/core_pattern", "vm/drop_caches", "kernel/hostname", "fs/file-max"):
+            attempt(os.open, f"/proc/sys/{name}", os.O_WRONLY)
+    """
+
+    assert "done" not in found(wall, folder, source)
+
+
+def cannot_write_elsewhere(wall: Wall, folder: Path) -> None:
+    """Files can be made in the temporary folders only."""
+    source = """
+        import os, tempfile
+        own = (os.path.realpath(tempfile.gettempdir()), "/dev/shm", "/tmp", "/proc", "/sys")
+        places = ["/", "/dev", "/etc", "/home", "/opt", "/root", "/run", "/usr/lib", "/var/tmp"]
+        places += [str(hand_in.parent), os.path.dirname(os.__file__)]
+        for here, folders, _ in os.walk("/"):
+            if here.count("/") > 3 or here.startswith(own):
+                folders.clear()
+            else:
+                places.append(here)
+        for here in dict.fromkeys(places):
+            path = os.path.join(here, "wall_conformance_was_here")
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            except OSError:
+                continue
+            os.unlink(path)
+            found(here)
+    """
+
+    assert found(wall, folder, source) == []
+
+
 def cannot_change_the_mode_of_files(wall: Wall, folder: Path) -> None:
     """Modes, owners, times and attributes of files outside of its scratch folder stay as they are."""
     source = """
@@ -815,6 +851,21 @@ def processes_of_the_tree_are_metered(wall: Wall, folder: Path) -> None:
     assert 3 <= usage.processes <= 6
 
 
+def threads_of_the_tree_are_metered(wall: Wall, folder: Path) -> None:
+    """Threads are counted, those of grandchildren too."""
+    source = """
+        def act():
+            import threading
+            for _ in range(40):
+                threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    """
+    with probe(wall, folder, textwrap.dedent(source) + textwrap.dedent(TREE)) as started:
+        started.found(1)
+        usage = started.running.usage()
+
+    assert 40 < usage.threads < 100
+
+
 def daemons_are_metered(wall: Wall, folder: Path) -> None:
     """Detached grandchildren do not fall out of the count."""
     label = uuid.uuid4().hex
@@ -872,6 +923,8 @@ CHECKS: tuple[Check, ...] = (
     cannot_reach_the_network,
     cannot_signal_other_processes,
     cannot_change_its_own_code,
+    cannot_change_the_kernels_settings,
+    cannot_write_elsewhere,
     cannot_change_the_mode_of_files,
     has_no_privileges,
     cannot_call_what_it_does_not_need,
@@ -896,6 +949,7 @@ CHECKS: tuple[Check, ...] = (
     memory_of_the_tree_is_metered,
     shared_memory_is_metered,
     processes_of_the_tree_are_metered,
+    threads_of_the_tree_are_metered,
     daemons_are_metered,
     processor_time_of_the_tree_is_metered,
 )
@@ -916,7 +970,10 @@ GAPS: dict[str, dict[Check, str]] = {
         cannot_signal_other_processes: _SAME_USER,
         cannot_change_its_own_code: _SAME_USER,
         cannot_tell_the_machine: _SAME_USER,
+        cannot_write_elsewhere: _SAME_USER,
         dies_with_the_one_who_started_it: "nothing but the supervisor itself knows its processes",
         daemons_that_hide_die_with_it: "an orphan is known only by the environment that it inherits",
     },
 }
+if hasattr(os, "geteuid") and os.geteuid() == 0:
+    GAPS["weak"][cannot_change_the_kernels_settings] = _SAME_USER
