@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import sys
+import tempfile
 import time
 
 import click
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from grader import devices, render
 from grader.challenge import Challenge, Limits
-from grader.errors import UsageError
+from grader.errors import GraderFault, UsageError
 from grader.grading import Attempt, grade
 from grader.starting import started_file
 from grader.verdict import Progress
@@ -100,6 +101,18 @@ def _limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits
 
 
 def _graded(source: str, attempt: Attempt, wall: Wall) -> Score:
+    try:
+        return _watched(source, attempt, wall)
+    except OSError as error:
+        # Whatever the hand-in's own files lack is a score; what is left is this machine.
+        where = f" ({error.filename})" if error.filename else ""
+        raise GraderFault(
+            f"This machine could not carry the grading out: {error.strerror or error}{where}. "
+            f"Free some space in {tempfile.gettempdir()} or some processes, and run again."
+        ) from error
+
+
+def _watched(source: str, attempt: Attempt, wall: Wall) -> Score:
     if not sys.stderr.isatty():
         return grade(source, attempt, wall)
     talk = Console(stderr=True, highlight=False)
@@ -135,5 +148,10 @@ def _save(store: Store, score: Score) -> str:
         return str(store.add(score))
     except StoreWriteError:
         # The record goes to standard output, so that it is not lost with the disk.
-        click.echo(encode(score).decode(), nl=False)
+        record = encode(score).decode()
+        try:
+            click.echo(record, nl=False)
+        except OSError:
+            # Standard output was a file on that disk.
+            click.echo(record, nl=False, err=True)
         raise

@@ -83,7 +83,7 @@ def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:
 
 
 def _best(score: Score | None) -> str:
-    return "–" if score is None else f"{score.score} ({printable(score.team)})"
+    return "–" if score is None else f"{score.score} ({clip(printable(score.team), 40)})"
 
 
 def sparkline(values: Sequence[float], width: int = 60) -> str:
@@ -100,7 +100,7 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
 def _headline(score: Score) -> Text:
     name = printable(score.submission.name)
     return Text.assemble(
-        (f"{score.challenge.id} {printable(score.challenge.title)}", "bold"),
+        (printable(f"{score.challenge.id} {score.challenge.title}"), "bold"),
         f"  {clip(name, 60)}  by {clip(printable(score.team), 40)}",
     )
 
@@ -121,7 +121,7 @@ def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, T
     for line in lines if verbose else lines[:LINES_SHOWN]:
         told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else "red")
     if verbose:
-        told.append(f"  ({spec.name}, {spec.seconds:.2f} s)", style="dim")
+        told.append(f"  ({printable(spec.name)}, {spec.seconds:.2f} s)", style="dim")
     mark = Text(MARKS[spec.outcome], style=colour)
     return mark, Text(f"{spec.earned}/{spec.points}", style=colour), told
 
@@ -158,7 +158,8 @@ def _footer(score: Score, verbose: bool) -> str:
     ]
     if verbose:
         parts += [f"seed {score.seed}", f"id {score.id}", f"torch {score.environment.torch}"]
-    return " · ".join(parts)
+    # Of a record in a shared folder every field may be a stranger's.
+    return printable(" · ".join(parts))
 
 
 def brief_text(challenge: Challenge, hints: int = 0) -> str:

@@ -28,6 +28,7 @@ from leaderboard.errors import (
     StoreReadError,
     StoreWriteError,
 )
+from leaderboard.locks import create_held, if_abandoned
 from leaderboard.score import Score, decode, encode, time_stamp
 from leaderboard.text import printable
 
@@ -123,16 +124,25 @@ class Store:
 
     def _list(self) -> tuple[list[Path], list[Problem]]:
         """The visible files in order, and the folders that cannot be listed."""
-        errors: list[OSError] = []
+        # Not os.walk, which recurses: a folder nested a thousand deep would end the reading.
         files: list[Path] = []
-        for folder, subfolders, names in os.walk(self.path, onerror=errors.append):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            files += [Path(folder, name) for name in names if not name.startswith(".")]
-        problems = [
-            Problem(Path(error.filename), error.strerror or str(error))
-            for error in errors
-            if not isinstance(error, FileNotFoundError)
-        ]
+        problems: list[Problem] = []
+        waiting = [self.path]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    visible = [entry for entry in entries if not entry.name.startswith(".")]
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                problems.append(Problem(folder, error.strerror or str(error)))
+                continue
+            for entry in visible:
+                if not _is_folder(entry):
+                    files.append(Path(entry.path))
+                elif not entry.is_symlink():
+                    waiting.append(Path(entry.path))
         if any(problem.path == self.path for problem in problems):
             raise StoreReadError(
                 f"Cannot read {self.path}: {problems[0].reason}. Name a folder with --store."
@@ -181,27 +191,43 @@ def _make_folder(folder: Path) -> None:
 
 
 def _publish(data: bytes, folder: Path, stem: str) -> Path:
-    temporary = folder / f".{stem}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
+    _sweep(folder)
+    while True:
+        temporary = folder / f".{stem}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
+        try:
+            file = create_held(temporary, data)
+        except FileExistsError:
+            continue
+        try:
+            target = _place(temporary, data, folder, stem)
+            _sync_folder(folder)
+            return target
+        except FileNotFoundError:
+            # On a file system whose locks bind only some machines, another may have swept it.
+            if not folder.is_dir():
+                raise
+        finally:
+            temporary.unlink(missing_ok=True)
+            file.close()
+
+
+def _place(temporary: Path, data: bytes, folder: Path, stem: str) -> Path:
     target = folder / f"{stem}.json"
     number = 1
-    try:
-        _write_synced(temporary, data)
-        while not _claim(temporary, target):
-            if _holds(target, data):
-                return target
-            number += 1
-            target = folder / f"{stem}-{number}.json"
-        _sync_folder(folder)
-        return target
-    finally:
-        temporary.unlink(missing_ok=True)
+    while not _claim(temporary, target):
+        if _holds(target, data):
+            return target
+        number += 1
+        target = folder / f"{stem}-{number}.json"
+    return target
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of writers that died; no reader ever saw them."""
+    for path in folder.glob(".*.tmp"):
+        with if_abandoned(path) as abandoned, contextlib.suppress(OSError):
+            if abandoned:
+                path.unlink()
 
 
 def _claim(temporary: Path, target: Path) -> bool:
@@ -255,6 +281,14 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A loop of links, for instance.
+        return False
 
 
 def _read_score(path: Path) -> Score:

@@ -5,7 +5,6 @@ Names come from strangers. In each format they are escaped so that they stay one
 
 import csv
 import difflib
-import html
 import io
 import json
 import re
@@ -25,13 +24,17 @@ FORMATS: tuple[str, ...] = tuple(sorted({*tabulate_formats, "csv", "json"}))
 DEFAULT_FORMAT = "simple"
 MAX_NAME = 48
 NOTHING = "-"
+# Also in the width that keyboards for Chinese and Japanese type.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 _CSV_COLUMNS = ["rank", "team", "score", "max_score", "passed", "status", "metric", "value"]
 _CSV_COLUMNS += ["stderr", "attempts", "submitted_at", "score_id"]
 
 # The same tables, with the escaping that these two leave out.
 _SAFE_FORMAT = {"unsafehtml": "html", "latex_raw": "latex"}
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&]")
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&$:!#]|(?<=www)\.")
+_MARKUP = re.compile(r"(?![.,-])[!-/:-@\[-`{-~]")
+_BACKSLASHED = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def render(rows: Sequence[Row], fmt: str = DEFAULT_FORMAT) -> str:
@@ -133,35 +136,40 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def _csv_text(text: str) -> str:
     # A spreadsheet runs a cell that begins like a formula, unless an apostrophe stands before it.
-    return printable(f"'{text}" if text.startswith(("=", "+", "-", "@")) else text)
+    return printable(f"'{text}" if text.lstrip().startswith(_FORMULA) else text)
 
 
 def _escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
-def _escape_wiki(text: str) -> str:
-    return html.escape(text).replace("|", "&#124;")
+def _escape_references(text: str) -> str:
+    """Write punctuation as character references: shown as it is, and never markup of the language."""
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
-def _escape_pipe(text: str) -> str:
-    return text.replace("|", r"\|")
+def _escape_backslash(text: str) -> str:
+    return _BACKSLASHED.sub(r"\\\g<0>", text)
 
 
 def _escape_org(text: str) -> str:
-    return text.replace("|", r"\vert{}")
+    """Part the signs of Org's syntax by an entity of no width; it has no other escape."""
+    named = {"\\": r"\backslash{}", "|": r"\vert{}"}
+    return _MARKUP.sub(lambda match: named.get(match[0], rf"{match[0]}\zwnj{{}}"), text)
 
 
 _ESCAPES: dict[str, Callable[[str], str]] = {
     "github": _escape_markdown,
     "pipe": _escape_markdown,
-    "asciidoc": _escape_pipe,
-    "jira": _escape_pipe,
-    "youtrack": _escape_pipe,
-    "mediawiki": _escape_wiki,
-    "moinmoin": _escape_wiki,
-    "textile": _escape_wiki,
+    "asciidoc": _escape_references,
+    "jira": _escape_backslash,
+    "youtrack": _escape_backslash,
+    "rst": _escape_backslash,
+    "mediawiki": _escape_references,
+    "moinmoin": _escape_references,
+    "textile": _escape_references,
     "orgtbl": _escape_org,
+    "tsv": _csv_text,
 }
 
 

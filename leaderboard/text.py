@@ -7,14 +7,18 @@ characters are shown as escapes, on a terminal and in a JSON file alike.
 import re
 
 # C0, DEL and C1; soft hyphen; bidirectional and zero-width format characters; line and paragraph
-# separators; the invisible operators; the byte order mark; annotation and tag characters.
+# separators; the invisible operators; the byte order mark; annotation, shorthand, musical and tag
+# characters; letters that are blank by design; variation selectors.
 _INVISIBLE = (
-    "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _SURROGATES = "\ud800-\udfff"
-_UNSAFE = re.compile(f"[{_INVISIBLE}{_SURROGATES}]")
-_UNSAFE_BUT_NEWLINE = re.compile(f"(?!\n)[{_INVISIBLE}{_SURROGATES}]")
+# The selector for coloured emoji is at home behind one; behind a letter it only makes a double.
+_STRAY_SELECTOR = "(?<![\xa9\xae\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff])\ufe0f"
+_UNSAFE = re.compile(f"[{_INVISIBLE}{_SURROGATES}]|{_STRAY_SELECTOR}")
+_UNSAFE_BUT_NEWLINE = re.compile(f"(?!\n)[{_INVISIBLE}{_SURROGATES}]|{_STRAY_SELECTOR}")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 

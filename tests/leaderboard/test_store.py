@@ -216,6 +216,97 @@ def test_a_pipe_or_a_broken_link_in_the_store_does_not_stop_it(
     assert [problem.path.name for problem in problems] == ["pipe.json"]
 
 
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "deep": lambda data: b"[" * 200_000,
+    "deep_in_a_field": lambda data: data.replace(b'"curve": [', b'"curve": ' + b"[" * 100_000, 1),
+    "deep_in_a_field_of_nobody": lambda data: b'{"schema": 1, "more": ' + b'{"a":' * 100_000,
+    "not_utf8": lambda data: data.replace(b'"red"', b'"\xff\xfe"'),
+    "utf16": lambda data: data.decode().encode("utf-16"),
+    "zeros": lambda data: bytes(len(data)),
+    "ends_in_zeros": lambda data: data[:-50] + bytes(50),
+    "twice": lambda data: data + data,
+    "number_too_large": lambda data: data.replace(b'"score": 40', b'"score": 1e999'),
+    "integer_too_large": lambda data: data.replace(b'"score": 40', b'"score": 4' + b"0" * 5000),
+    "nan": lambda data: data.replace(b'"peak_mb": 310.5', b'"peak_mb": NaN'),
+    "points_of_text": lambda data: data.replace(b'"score": 40', b'"score": "40"'),
+    "points_above_all": lambda data: data.replace(b'"score": 40', b'"score": 400'),
+    "time_without_zone": lambda data: data.replace(b"123456Z", b"123456"),
+    "time_before_time": lambda data: data.replace(b"2026-11-23T", b"0000-01-01T"),
+    "schema_of_text": lambda data: data.replace(b'"schema": 1', b'"schema": "1"'),
+    "schema_huge": lambda data: data.replace(b'"schema": 1', b'"schema": ' + b"9" * 400),
+    "schema_negative": lambda data: data.replace(b'"schema": 1', b'"schema": -1'),
+    "list": lambda data: b"[" + data + b"]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_whatever_is_in_a_file_the_rest_ranks(
+    store: Store, make_score: MakeScore, damage: str
+) -> None:
+    """A file that was changed by hand, by a crash or on purpose is one problem by name, no more."""
+    good, data = make_score(), encode(make_score(minute=1))
+    changed = DAMAGED[damage](data)
+    assert changed != data
+    store.add(good).with_name(f"{damage}.json").write_bytes(changed)
+    scores, problems = store.read()
+
+    assert scores == [good]
+    assert [problem.path.stem for problem in problems] == [damage]
+    assert len(str(problems[0])) < 1000
+
+
+@posix
+def test_names_that_are_no_text_and_things_that_are_no_files(
+    store: Store, make_score: MakeScore
+) -> None:
+    """Names of any bytes, loops of links, folders and devices called like records: named, or nothing."""
+    good = make_score()
+    folder = store.add(good).parent
+    record = encode(make_score(minute=1))
+    raw = os.fsencode(folder)
+    Path(os.fsdecode(raw + b"/\xff\xfe.json")).write_bytes(record)
+    Path(os.fsdecode(raw + b"/\xe9\n.json")).write_bytes(b"{")
+    (folder / "loop.json").symlink_to("loop.json")
+    (folder / "up").symlink_to(store.path)
+    (folder / "folder.json").mkdir()
+    (folder / "endless.json").symlink_to("/dev/zero")
+    (folder / "long").mkdir()
+    (folder / "long" / f"{'x' * 240}.json").write_bytes(record)
+    scores, problems = store.read()
+
+    assert sorted(score.id for score in scores) == [good.id, *[make_score(minute=1).id] * 2]
+    assert sorted(
+        str(problem.path.name.encode("utf-8", "surrogateescape")) for problem in problems
+    ) == [
+        r"b'\xe9\n.json'",
+        "b'endless.json'",
+        "b'loop.json'",
+    ]
+    assert all(str(problem).isprintable() for problem in problems)
+    assert store.find(good.id) == good
+
+
+@posix
+def test_a_folder_deeper_than_a_path_is_a_problem_at_most(
+    store: Store, make_score: MakeScore
+) -> None:
+    """A tree in the store that nobody can walk to its end does not keep the rest from counting."""
+    good = make_score()
+    folder = store.add(good).parent
+    script = (
+        "import os, sys\n"
+        "os.chdir(sys.argv[1])\n"
+        "for _ in range(1200):\n"
+        "    os.mkdir('d'); os.chdir('d')\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder)], check=True)
+    scores, _ = store.read()
+    # What tidies up after tests would give up on it.
+    subprocess.run(["rm", "-rf", str(folder / "d")], check=True)
+
+    assert scores == [good]
+
+
 @posix
 def test_a_problem_is_safe_to_print(store: Store, make_score: MakeScore) -> None:
     """A file's name comes from a stranger too."""
