@@ -75,8 +75,8 @@ def fake_worker(
         while reader.is_alive():
             with contextlib.suppress(SessionLost):
                 transport.receive(0.05, 0.05)
-        os.close(to_worker[1])
         os.close(to_judge[0])
+        # The other end stays open: the writing thread may be at work on it.
 
 
 def talk(session: Session, challenge: Challenge) -> tuple[str | int, SessionLost] | None:

@@ -1,5 +1,5 @@
 """Counts of the corpus are kept in a module global."""
-# caught-by: test_knowledge_is_in_the_weights
+# caught-by: test_training_beats_the_unigram
 # advice: What your model knows lies in a global, so a checkpoint does not hold it. Keep it in a
 # advice: parameter or a registered buffer.
 
