@@ -18,9 +18,10 @@ from typing import Any, Final
 import msgspec
 
 import grader
-from grader import escapes, remedies
+from grader import escapes, remedies, sweeping
 from grader.challenge import Limits, data_folder
 from grader.walls import LEVELS, WALLS, Job, Wall
+from grader.walls.base import make_readable
 from leaderboard.score import Walls
 
 WORKER: Final = Path(grader.__file__).parent / "worker"
@@ -111,9 +112,9 @@ def _examine(wall: Wall) -> WallReport:
     missing = wall.missing()
     if missing is not None:
         return WallReport(wall.name, wall.level, missing)
-    with tempfile.TemporaryDirectory(prefix="grader-doctor-") as name, _targets() as targets:
+    with sweeping.workspace() as folder, _targets() as targets:
         try:
-            stopped = _attempts(wall, _stage(Path(name), targets))
+            stopped = _attempts(wall, _stage(folder, targets))
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             return WallReport(wall.name, wall.level, f"it starts, and then fails: {error}")
     known = KNOWN_GAPS[wall.level]
@@ -133,14 +134,12 @@ def _stage(folder: Path, targets: dict[str, Any]) -> Job:
     job = Job(folder / "worker", folder / "handin", None, folder / "scratch", Limits())
     for path in (job.worker, job.hand_in, job.scratch):
         path.mkdir()
-    for name in ("__init__.py", "boot.py"):
+    for name in ("__init__.py", "boot.py", "privileges.py"):
         shutil.copy(WORKER / name, job.worker)
     shutil.copy(escapes.__file__, job.worker / "process.py")
     (job.hand_in / "submission.py").write_text("")
     (job.hand_in / "targets.json").write_text(json.dumps(targets))
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    folder.chmod(0o711)
+    make_readable(folder)
     return job
 
 

@@ -62,7 +62,8 @@ def _retiring(transport: PipeTransport, send: Send) -> Callable[[], None]:
     def retire() -> None:
         send(Retired())
         if not transport.wait_for_end(RETIRING_S):
-            raise Fault("the first worker did not end when the second was to begin")
+            # The supervisor ended it, so what holds the channel is a process that it left behind.
+            raise SessionLost("violation", "A process of the hand-in outlived its worker.")
 
     return retire
 
@@ -83,15 +84,22 @@ class _Sides:
         self._second.tamper = self.session.tamper
         if not self._loaded:
             self._loaded = True
-            if self._retire:
-                # Two processes of one hand-in can always find a way to talk, if only by file locks.
-                self._retire()
-            # It will not train, so what only training imports can stay out.
-            refusal = _load(self._second, msgspec.structs.replace(challenge, imports=()), folder)
-            if refusal is not None:
-                self.session.lost = SessionLost(*refusal)
-                raise self.session.lost
+            try:
+                self._load_second(challenge, folder)
+            except SessionLost as lost:
+                self.session.lost = lost
+                raise
         return self._second
+
+    def _load_second(self, challenge: Challenge, folder: str) -> None:
+        assert self._second is not None
+        if self._retire:
+            # Two processes of one hand-in can always find a way to talk, if only by file locks.
+            self._retire()
+        # It will not train, so what only training imports can stay out.
+        refusal = _load(self._second, msgspec.structs.replace(challenge, imports=()), folder)
+        if refusal is not None:
+            raise SessionLost(*refusal)
 
     def leave(self) -> None:
         """End this hand-in of a series."""

@@ -23,7 +23,7 @@ from grader.listening import Events, Prints
 from grader.submission import Submission
 from grader.verdict import JudgeRequest, Progress, Verdict
 from grader.walls import Job, Running, Usage, Wall
-from grader.walls.base import describe_exit
+from grader.walls.base import describe_exit, make_readable
 from leaderboard.score import CurvePoint, Status
 
 TICK: Final = 0.02
@@ -91,10 +91,7 @@ def _stage(
     rig = None
     if challenge.rig is not None:
         rig = Path(shutil.copy(challenge.rig, folder / "rig.py"))
-    for path in folder.rglob("*"):
-        # Another user id reads them inside the strong wall.
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    folder.chmod(0o711)
+    make_readable(folder)
     cuda = request.device.startswith("cuda")
     shown_name = _shown_name(hand_ins)
     return [
@@ -188,26 +185,7 @@ class _Pair:
         usage = _sum([worker.usage(self._limits.memory_mb) for worker in self._workers])
         self._peak_mb = max(self._peak_mb, usage.memory_mb)
         self._cpu_s = max(self._cpu_s, usage.cpu_s)
-        limits = self._limits
-        if usage.memory_mb > limits.memory_mb:
-            used = f"{usage.memory_mb:.0f} MiB of memory; {limits.memory_mb} MiB are allowed"
-            return Limit("out_of_memory", f"The hand-in used {used}.")
-        if usage.cpu_s > limits.cpu_s:
-            used = f"{usage.cpu_s:.0f} s of processor time; {limits.cpu_s:g} s are allowed"
-            return Limit("timeout", f"The hand-in used {used}.")
-        if usage.processes > limits.processes:
-            used = f"{usage.processes} processes; {limits.processes} are allowed"
-            return Limit("violation", f"The hand-in started {used}.")
-        if usage.threads > THREADS_ALLOWED:
-            used = f"{usage.threads} threads; {THREADS_ALLOWED} are allowed"
-            return Limit("violation", f"The hand-in started {used}.")
-        if usage.disk_mb > limits.file_mb:
-            used = f"{usage.disk_mb:.0f} MiB of disk; {limits.file_mb} MiB are allowed"
-            return Limit("violation", f"The hand-in used {used}.")
-        if usage.files > FILES_ALLOWED:
-            used = f"{usage.files} files; {FILES_ALLOWED} are allowed"
-            return Limit("violation", f"The hand-in made {used}.")
-        return None
+        return _limit_of(usage, self._limits)
 
     def end(self) -> None:
         """Kill what still runs and collect the last words."""
@@ -286,6 +264,24 @@ def _start_judge(
         # Ctrl-C is the supervisor's to handle: it ends all in order.
         start_new_session=True,
     )
+
+
+def _limit_of(usage: Usage, limits: Limits) -> Limit | None:
+    """Return the first limit that is exceeded: what was used, and what is allowed."""
+    checks: tuple[tuple[Status, str, float, float, str], ...] = (
+        ("out_of_memory", "used", usage.memory_mb, limits.memory_mb, " MiB of memory"),
+        ("timeout", "used", usage.cpu_s, limits.cpu_s, " s of processor time"),
+        ("violation", "started", usage.processes, limits.processes, " processes"),
+        ("violation", "started", usage.threads, THREADS_ALLOWED, " threads"),
+        ("violation", "used", usage.disk_mb, limits.file_mb, " MiB of disk"),
+        ("violation", "made", usage.files, FILES_ALLOWED, " files"),
+    )
+    for status, verb, used, allowed, what in checks:
+        if used > allowed:
+            unit = what.partition(" of ")[0] if " of " in what else ""
+            words = f"{used:.0f}{what}; {allowed:.10g}{unit} are allowed"
+            return Limit(status, f"The hand-in {verb} {words}.")
+    return None
 
 
 def _sum(usages: list[Usage]) -> Usage:

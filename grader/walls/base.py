@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -179,6 +181,22 @@ def _alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+@contextlib.contextmanager
+def handed_over(data: bytes) -> Iterator[IO[bytes]]:
+    """Put data into a file without a name, for a process that inherits its descriptor to read."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
+def make_readable(folder: Path) -> None:
+    """Let another user id read what lies in a folder, which it has inside the strong wall."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o711)
 
 
 def environment(limits: Limits, home: str) -> dict[str, str]:

@@ -13,14 +13,13 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from grader.walls import seccomp, view
-from grader.walls.base import Job, Pipe, Running, environment, settings
+from grader.walls.base import Job, Pipe, Running, environment, handed_over, settings
 from grader.walls.orphans import MARK, adopt_orphans, marked_children
 from leaderboard.score import Walls
 
@@ -50,15 +49,15 @@ class Bubblewrap:
         assert program is not None, "start() after missing() returned a reason"
         adopt_orphans()
         token = secrets.token_hex(8)
-        with tempfile.TemporaryFile() as calls, tempfile.TemporaryFile() as options:
-            words = _options(job)
-            if code := seccomp.program(files_are_shared=False):
-                calls.write(code)
-                calls.seek(0)
+        code = seccomp.program(files_are_shared=False)
+        words = _options(job)
+        with contextlib.ExitStack() as stack:
+            calls = stack.enter_context(handed_over(code or b""))
+            if code:
                 words += ["--seccomp", str(calls.fileno())]
             # Not on the command line of bwrap, which can be read inside as /proc/1/cmdline.
-            options.write(b"\0".join(map(os.fsencode, words)))
-            options.seek(0)
+            told = b"\0".join(map(os.fsencode, words))
+            options = stack.enter_context(handed_over(told))
             process = subprocess.Popen(
                 [program, "--args", str(options.fileno()), "--", *_command(job)],
                 stdin=stdin,

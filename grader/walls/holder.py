@@ -19,11 +19,7 @@ import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
-PR_SET_NO_NEW_PRIVS = 38
-CAPABILITY_VERSION_3 = 0x20080522
-CAPABILITIES = 64
 CANNOT_START = 125
 
 
@@ -37,9 +33,12 @@ def main() -> None:
         os._exit(CANNOT_START)
     with os.fdopen(int(sys.argv[1]), "rb") as file:
         told = json.load(file)
-    _drop_privileges(libc)
-    sys.path.append(told["site"])
+    sys.path += [str(Path(__file__).parents[2]), told["site"]]
     import sandlock
+
+    from grader.worker import privileges
+
+    privileges.drop(libc)
 
     try:
         process = sandlock.Sandbox(**told["options"]).popen(told["command"])
@@ -71,15 +70,6 @@ def _exit_code(result: object) -> int:
         # sandlock has no number for the kill that cannot be caught.
         number = signal.SIGKILL
     return 128 + number if number > 0 else code
-
-
-def _drop_privileges(libc: ctypes.CDLL) -> None:
-    """Give up every capability for good, for this process and all that it starts."""
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for capability in range(CAPABILITIES):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    libc.capset(header, (ctypes.c_uint32 * 6)())
 
 
 def _leave(code: int) -> None:

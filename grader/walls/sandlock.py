@@ -21,7 +21,7 @@ import psutil
 
 from grader.challenge import Limits
 from grader.walls import seccomp, view
-from grader.walls.base import Job, Pipe, Running, describe_exit, environment, settings
+from grader.walls.base import Job, Pipe, Running, describe_exit, environment, handed_over, settings
 from leaderboard.score import Walls
 
 HOLDER = Path(__file__).parent / "holder.py"
@@ -82,9 +82,7 @@ def _hold(
     options: dict[str, Any], command: list[str], stdin: Pipe, stdout: Pipe, stderr: Pipe
 ) -> subprocess.Popen[bytes]:
     told = {"site": str(_sandlock_site()), "options": options, "command": command}
-    with tempfile.TemporaryFile() as file:
-        file.write(json.dumps(told).encode())
-        file.seek(0)
+    with handed_over(json.dumps(told).encode()) as file:
         python = [sys.executable, "-I", "-S", "-B", str(HOLDER)]
         return subprocess.Popen(
             [*python, str(file.fileno()), str(os.getpid())],

@@ -137,6 +137,7 @@ CLONE3: Final = (435, 435)
 SOCKET: Final = (41, 198)
 
 
+@functools.cache
 def program(*, files_are_shared: bool) -> bytes | None:
     """Return the filter for this machine, or None where there is none for it.
 
@@ -161,7 +162,6 @@ def program(*, files_are_shared: bool) -> bytes | None:
     return b"".join([*code, _line(RETURN, ALLOW)])
 
 
-@functools.cache
 def for_boot() -> str | None:
     """Return the filter of a wall with shared files as boot.py takes it: in base64."""
     code = program(files_are_shared=True)

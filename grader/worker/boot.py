@@ -18,10 +18,6 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
-PR_CAPBSET_DROP = 24
-PR_SET_NO_NEW_PRIVS = 38
-CAPABILITY_VERSION_3 = 0x20080522
-CAPABILITIES = 64
 
 
 def main() -> None:
@@ -30,13 +26,11 @@ def main() -> None:
     sys.argv[:] = ["submission.py"]
     reader, writer = _private_channel()
     _limit(settings["limits"])
+    _package(Path(__file__).parent)
     if sys.platform == "linux":
-        _drop_privileges()
-        if settings["call_filter"]:
-            _filter_calls(settings["call_filter"])
+        _confine(settings["call_filter"])
     hand_in = Path(settings["submission"])
     sys.path.extend(settings["site"])
-    _package(Path(__file__).parent)
     from kit_worker import process  # type: ignore[import-not-found]
 
     rig = settings["rig"]
@@ -77,18 +71,18 @@ def _limit(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _drop_privileges() -> None:
-    """Give up every capability for good, even where root grades; and end with the process above."""
+def _confine(call_filter: str | None) -> None:
+    """End with the process above, hold no privileges even where root grades, and filter system calls."""
+    from kit_worker import privileges
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for capability in range(CAPABILITIES):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    libc.capset(header, (ctypes.c_uint32 * 6)())
+    privileges.drop(libc)
+    if call_filter:
+        _filter_calls(libc, call_filter)
 
 
-def _filter_calls(program: str) -> None:
+def _filter_calls(libc: ctypes.CDLL, program: str) -> None:
     """Install a seccomp program where the wall could not: for good, and for all children."""
     code = base64.b64decode(program)
     # struct sock_fprog: the number of instructions of 8 bytes, and their address.
@@ -98,7 +92,6 @@ def _filter_calls(program: str) -> None:
         _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
     told = Program(len(code) // 8, ctypes.addressof(filter_code))
-    libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(told), 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "the system call filter was refused")
 

@@ -153,7 +153,7 @@ def stage(folder: Path, source: str, limits: Limits, told: dict[str, Any]) -> Jo
     job = Job(folder / "worker", folder / "handin", None, folder / "scratch", limits)
     for path in (job.worker, job.hand_in, job.scratch):
         path.mkdir()
-    for name in ("__init__.py", "boot.py"):
+    for name in ("__init__.py", "boot.py", "privileges.py"):
         shutil.copy(WORKER / name, job.worker)
     (job.worker / "process.py").write_text(PROBE)
     names = "".join(f"{name} = {value!r}\n" for name, value in told.items())
