@@ -80,7 +80,11 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """One hidden spec as the learner may know it."""
+    """One hidden spec as the learner may know it.
+
+    One without points is a remark: it looks at what the hand-in's own process says of itself, which a
+    hostile one could forge, so that it may tell but not score.
+    """
 
     name: str
     title: str
@@ -249,8 +253,8 @@ def _spec(node: ast.FunctionDef) -> Spec:
             raise ChallengeError(f"{node.name}: points and needs take literals") from None
     title = (ast.get_docstring(node) or "").partition("\n")[0].strip()
     points = markers.get("points", ())
-    if len(points) != 1 or not isinstance(points[0], int) or points[0] < 1 or not title:
-        raise ChallengeError(f"{node.name}: a spec has a docstring and points(n) with n ≥ 1")
+    if len(points) != 1 or not isinstance(points[0], int) or points[0] < 0 or not title:
+        raise ChallengeError(f"{node.name}: a spec has a docstring and points(n) with n ≥ 0")
     return Spec(node.name, title, points[0], markers.get("needs", ()))
 
 
@@ -262,7 +266,11 @@ def _check_specs(folder: Path, specs: tuple[Spec, ...]) -> None:
     total = sum(spec.points for spec in specs)
     if total != MAX_SCORE:
         raise ChallengeError(f"{folder.name}: the points sum to {total}, not {MAX_SCORE}")
+    worth = {spec.name: spec.points for spec in specs}
     for number, spec in enumerate(specs):
         for needed in spec.needs:
             if needed not in names[:number]:
                 raise ChallengeError(f"{spec.name} needs {needed}, which no earlier spec is called")
+            if spec.points and not worth[needed]:
+                # Else whoever forges the remark would gain the points that hang on it.
+                raise ChallengeError(f"{spec.name} has points and needs {needed}, which has none")

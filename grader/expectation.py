@@ -12,7 +12,7 @@ import torch
 from grader import diagnosis
 from grader.session import STOPPED, Remote, SubmissionError
 from grader.tolerance import EXACT, Tolerance, tolerance
-from grader.worker.calls import Mutated, Vjp
+from grader.worker.calls import Vjp
 from grader.worker.values import Abstract, Foreign, Record
 
 
@@ -122,8 +122,6 @@ class _Comparison:
             return self._record(actual, expected, path)
         if isinstance(expected, Vjp):
             return self._vjp(actual, expected, path)
-        if isinstance(expected, Mutated):
-            return self._fields(actual, expected, path)
         if isinstance(expected, (torch.dtype, torch.device)):
             return self._plain(actual, expected, path)
         raise TypeError(f"expect cannot compare with {_a(expected)}: fetch its value first")
@@ -148,11 +146,6 @@ class _Comparison:
             return f"{name} {diagnosis.explain_shape(got, wanted, allowed)}."
         if got.dtype != wanted.dtype:
             return f"{name} has dtype {_dtype(got)}, expected {_dtype(wanted)}."
-        if expected.requires_grad and not actual.requires_grad:
-            return (
-                f"{name} is cut from the graph: it does not require grad although it depends on "
-                "something that does (detach, .data, .item(), no_grad or torch.tensor(...) do this)."
-            )
         if bool(diagnosis.close(got, wanted, allowed).all()):
             return None
         return f"{name} {diagnosis.explain(got, wanted, allowed)}."
@@ -219,15 +212,6 @@ class _Comparison:
                 return problem
         return None
 
-    def _fields(self, actual: Any, expected: Mutated, path: str) -> str | None:
-        for field in dataclasses.fields(expected):
-            got, wanted = getattr(actual, field.name), getattr(expected, field.name)
-            label = field.name.replace("_", " ")
-            problem = self.problem(got, wanted, path if label == "output" else f"the {label}")
-            if problem:
-                return problem
-        return None
-
     def _vjp(self, actual: Vjp, expected: Vjp, path: str) -> str | None:
         problem = self.problem(actual.output, expected.output, path)
         if problem:
@@ -256,7 +240,10 @@ class _Comparison:
                 return None
             return f"{name} should be none at all: a gradient leaks to where none belongs."
         if actual is None:
-            return f"{name} is missing: the result is cut off from it."
+            return (
+                f"{name} is missing: the result is cut off from it "
+                "(detach, .data, .item(), no_grad or torch.tensor(...) do this)."
+            )
         return self._tensor(actual, expected.detach(), f"the {label}")
 
 

@@ -109,8 +109,13 @@ def _shows_specs(score: Score) -> bool:
     return any(spec.outcome != "not_run" for spec in score.specs)
 
 
+def _is_remark(spec: SpecResult) -> bool:
+    """Whether a spec without points has something to say."""
+    return spec.points == 0 and spec.outcome == "failed"
+
+
 def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, Text]:
-    colour = COLOURS[spec.outcome]
+    colour = "yellow" if _is_remark(spec) else COLOURS[spec.outcome]
     told = Text(
         printable(spec.title), style="dim" if spec.outcome in ("skipped", "not_run") else ""
     )
@@ -119,11 +124,12 @@ def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, T
     lines = printable(spec.message, multiline=True).splitlines()
     lines = ["(the same)"] if repeated and not verbose else lines
     for line in lines if verbose else lines[:LINES_SHOWN]:
-        told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else "red")
+        told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else colour)
     if verbose:
         told.append(f"  ({printable(spec.name)}, {spec.seconds:.2f} s)", style="dim")
-    mark = Text(MARKS[spec.outcome], style=colour)
-    return mark, Text(f"{spec.earned}/{spec.points}", style=colour), told
+    mark = Text("!" if _is_remark(spec) else MARKS[spec.outcome], style=colour)
+    points = f"{spec.earned}/{spec.points}" if spec.points else ""
+    return mark, Text(points, style=colour), told
 
 
 def _total(score: Score) -> Text:
@@ -132,6 +138,9 @@ def _total(score: Score) -> Text:
     if score.status != "graded":
         words = score.status.replace("_", " ")
     text = Text.assemble((f"{score.score}/{score.max_score}  {words}", colour))
+    remarks = sum(map(_is_remark, score.specs))
+    if remarks and score.status == "graded":
+        text.append(f"  {remarks} remark{'s' * (remarks > 1)}, worth no points", style="yellow")
     if score.metric is not None:
         error = score.metric.stderr
         digits = f"{error or 0:.{score.metric.precision}f}"

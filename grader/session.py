@@ -17,7 +17,7 @@ from grader import replay, words
 from grader.challenge import Challenge, Limits
 from grader.transport import SessionLost, Transport
 from grader.worker import wire
-from grader.worker.calls import Mutated, Vjp
+from grader.worker.calls import Vjp
 from grader.worker.codec import Decoder, Encoder
 from grader.worker.tracing import Program
 from grader.worker.values import Record
@@ -207,6 +207,8 @@ def _typed(mode: wire.Mode, value: Any) -> Any:
     """Return the result of a mode as its own type, with every field checked: it came from a stranger."""
     if mode in ("call", "meta"):
         return value
+    if mode in ("twice", "overwrite") and isinstance(value, tuple) and len(value) == 2:
+        return value
     if not isinstance(value, Record):
         raise wire.WireError(f"an answer to {mode} that is not one")
     match mode, value.fields:
@@ -222,8 +224,6 @@ def _typed(mode: wire.Mode, value: Any) -> Any:
                 return Vjp(output, grads, params, more)
         case "trace", {"steps": tuple(steps), "output": output}:
             return Program(steps, output)
-        case "mutated", {"output": output, "args": tuple(args), "kwargs": dict(kwargs)}:
-            return Mutated(output, args, kwargs)
     raise wire.WireError(f"an answer to {mode} that is not one")
 
 
@@ -307,9 +307,19 @@ class Remote:
         """Repeat the call on the meta device."""
         return self._call("meta", args, kwargs, {})
 
-    def mutated(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it and return the arguments as they were afterwards."""
-        return self._call("mutated", args, kwargs, {})
+    def twice(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it twice with the same objects: what the first call did to them shows in the second."""
+        return self._call("twice", args, kwargs, {})
+
+    def overwrite(
+        self,
+        *args: Any,
+        output: torch.Tensor | None = None,
+        argument: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call it, write into the result and then into the argument; see grader.worker.calls.overwrite."""
+        return self._call("overwrite", args, kwargs, {"output": output, "argument": argument})
 
     def _call(
         self,

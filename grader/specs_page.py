@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grader.tamper_names import DETACHED
 from grader.verify import Caught, Report
 
 
@@ -16,7 +17,8 @@ def section(report: Report) -> str:
         "|---|--:|--:|",
     ]
     for spec in c.specs:
-        lines.append(f"| {_cell(spec.title)} | {spec.points} | {report.catches(spec.name)} |")
+        worth = spec.points or "remark"
+        lines.append(f"| {_cell(spec.title)} | {worth} | {report.catches(spec.name)} |")
     numbers = {spec.name: number for number, spec in enumerate(c.specs, 1)}
     lines += ["", "| wrong solution | score | fails specs |", "|---|--:|---|"]
     lines += [_row(row, numbers) for row in report.caught]
@@ -28,7 +30,10 @@ def _summary(report: Report) -> str:
     seconds = f" {len(report.second)} solutions in other styles score 100." if report.second else ""
     seeds = "one seed" if report.seeds == 1 else f"{report.seeds} seeds"
     told = f"Over {seeds} the solution scores 100 and the starter 0.{seconds} "
-    told += f"With its answers replaced ({', '.join(report.tampered)}) the solution scores 0."
+    replaced = ", ".join(name for name in report.tampered if name != DETACHED)
+    told += f"With its answers replaced ({replaced}) the solution scores 0."
+    if DETACHED in report.tampered:
+        told += f" Cut from the graph, it scores {report.tampered[DETACHED][0]}."
     for name, reason in exempt.items():
         told += f" Exempt from {name}: {reason}."
     return told

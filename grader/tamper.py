@@ -13,7 +13,7 @@ import torch
 
 from grader.replay import Traced
 from grader.tamper_names import NAMES
-from grader.worker.calls import Mutated, Vjp
+from grader.worker.calls import Vjp
 from grader.worker.values import Record
 
 Replace = Callable[[torch.Tensor, list[torch.Tensor]], torch.Tensor]
@@ -42,7 +42,7 @@ class Tamper:
             none = (None,) * len(value.grads)
             output = self(value.output, inputs)
             return Vjp(output, none, dict.fromkeys(value.params), value.second and none)
-        if isinstance(value, (Vjp, Mutated, Traced)):
+        if isinstance(value, (Vjp, Traced)):
             fields = {
                 f.name: self(getattr(value, f.name), inputs) for f in dataclasses.fields(value)
             }

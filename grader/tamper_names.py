@@ -2,6 +2,7 @@
 
 from typing import Final
 
+DETACHED: Final = "detached"
 NAMES: Final = (
     "zeros",
     "ones",
@@ -9,6 +10,6 @@ NAMES: Final = (
     "the_input",
     "random",
     "replayed",
-    "detached",
+    DETACHED,
     "lower_precision",
 )

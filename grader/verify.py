@@ -104,7 +104,7 @@ class _Verifier:
             self._expect("solution", scores["solution"], MAX_SCORE),
             self._expect("starter", scores["starter"], 0),
             {
-                name: self._expect(f"solution with {name} answers", scores[f"tampered/{name}"], 0)
+                name: self._expect_tampered(name, scores[f"tampered/{name}"])
                 for name in self._tampers()
             },
             {
@@ -222,6 +222,17 @@ class _Verifier:
             )
         return tuple(score.score for score in scores)
 
+    def _expect_tampered(self, name: str, scores: Sequence[Score]) -> tuple[int, ...]:
+        """Replaced values earn nothing. Right values without a graph lose what gradients are worth."""
+        if name != tamper_names.DETACHED:
+            return self._expect(f"solution with {name} answers", scores, 0)
+        for score in scores:
+            if score.status != "graded" or score.score == MAX_SCORE:
+                self._problems.append(
+                    f"solution cut from the graph scores {score.score} (seed {score.seed}, {score.status})"
+                )
+        return tuple(score.score for score in scores)
+
     def _check_wrong(self, wrong: WrongSolution, scores: Sequence[Score]) -> Caught:
         name = f"wrong/{wrong.path.name}"
         failed = []
@@ -236,12 +247,17 @@ class _Verifier:
                     f"{name} is not caught by {', '.join(missed)} (seed {score.seed}, "
                     f"score {score.score}, failed {', '.join(names) or 'nothing'})"
                 )
-            if score.score == MAX_SCORE:
-                self._problems.append(f"{name} scores {MAX_SCORE}")
+            if (score.score == MAX_SCORE) != self._is_remarked_only(wrong):
+                self._problems.append(f"{name} scores {score.score}")
         first = scores[0] if scores else None
         specs = first.specs if first else ()
         messages = {s.name: first_line(s.message) for s in specs if s.outcome == "failed"}
         return Caught(wrong, tuple(s.score for s in scores), tuple(failed) or ((),), messages)
+
+    def _is_remarked_only(self, wrong: WrongSolution) -> bool:
+        """Return whether all specs that must catch it are remarks: only then it scores 100."""
+        worth = {spec.name: spec.points for spec in self._challenge.specs}
+        return bool(wrong.caught_by) and not any(worth.get(name, 1) for name in wrong.caught_by)
 
     def _check_specs(self, report: Report) -> None:
         for spec in self._challenge.specs:

@@ -33,15 +33,6 @@ class Vjp:
     second: tuple[torch.Tensor | None, ...] | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Mutated:
-    """The result of a call and its arguments as they were afterwards."""
-
-    output: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
 def invoke(
     function: Callable[..., Any],
     mode: str,
@@ -55,7 +46,8 @@ def invoke(
     modes: dict[str, Callable[..., Any]] = {
         "vjp": vjp,
         "meta": on_meta,
-        "mutated": mutated,
+        "twice": twice,
+        "overwrite": overwrite,
         "trace": trace,
     }
     return modes[mode](function, args, kwargs, **extra)
@@ -169,6 +161,41 @@ def _to_meta(value: Any) -> Any:
     return value
 
 
-def mutated(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mutated:
-    """Call, and return the arguments as the call left them."""
-    return Mutated(function(*args, **kwargs), args, kwargs)
+def twice(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Call twice with the same objects, and return both results.
+
+    A call that writes into its arguments spoils the second: what it did to them shows in a value.
+    """
+    return function(*args, **kwargs), function(*args, **kwargs)
+
+
+def overwrite(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    output: torch.Tensor | None,
+    argument: torch.Tensor | None,
+) -> tuple[Any, Any]:
+    """Call, write `output` into the result, then `argument` into the first tensor that was passed.
+
+    Returns that tensor as it is after the first write, and the result as it is after the second (None
+    where nothing was to be written): a result in memory of its own shows neither.
+    """
+    result = function(*args, **kwargs)
+    first = next(leaves((args, kwargs)))
+    seen = None
+    if output is not None:
+        _write(output, result)
+        seen = first.clone()
+    if argument is not None:
+        _write(argument, first)
+    return seen, None if argument is None else result
+
+
+def _write(values: torch.Tensor, into: Any) -> None:
+    # What is no tensor of this shape stays as it is, and the comparison says so.
+    if isinstance(into, torch.Tensor) and into.shape == values.shape:
+        with torch.no_grad():
+            into.copy_(values)

@@ -225,7 +225,7 @@ class Target(msgspec.Struct, array_like=True, frozen=True):
     path: list[str | int]
 
 
-Mode: TypeAlias = Literal["call", "vjp", "trace", "meta", "mutated"]
+Mode: TypeAlias = Literal["call", "vjp", "trace", "meta", "twice", "overwrite"]
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from grader.worker.calls import invoke, mutated, on_meta, vjp
+from grader.worker.calls import invoke, on_meta, overwrite, twice, vjp
 from grader.worker.values import leaves
 
 DOUBLE = torch.float64
@@ -268,27 +268,59 @@ def test_meta_keeps_strides_and_requires_grad() -> None:
     assert seen[0].requires_grad
 
 
-# mutated.
+# twice.
 
 
-def test_mutated_returns_the_arguments_afterwards() -> None:
-    """Arguments come back as the call left them."""
+def test_twice_shows_in_the_second_result_what_the_first_call_did() -> None:
+    """Both calls get the same objects: one that writes into them is seen by the other."""
 
-    def function(a: torch.Tensor, *, b: list[int]) -> str:
+    def function(a: torch.Tensor, *, b: list[int]) -> tuple[float, int]:
         a.add_(1)
         b.append(5)
-        return "done"
+        return a.sum().item(), len(b)
 
-    result = mutated(function, (torch.zeros(2),), {"b": []})
+    assert twice(function, (torch.zeros(2),), {"b": []}) == ((2.0, 1), (4.0, 2))
+    assert twice(lambda a: a, (3,), {}) == (3, 3)
 
-    assert (result.output, result.args[0].tolist(), result.kwargs) == ("done", [1, 1], {"b": [5]})
+
+# overwrite.
+
+
+def test_overwrite_goes_through_shared_memory() -> None:
+    """What is written into a view is read in its base, and the other way round."""
+    x, rows, columns = torch.zeros(2, 3), torch.arange(6.0), torch.arange(6.0).view(2, 3) + 7
+    seen, result = overwrite(lambda x: x.view(6), (x,), {}, rows, columns)
+
+    assert torch.equal(seen, rows.view(2, 3))
+    assert torch.equal(result, columns.flatten())
+
+
+def test_overwrite_shows_nothing_of_a_copy() -> None:
+    """A copy keeps what it holds, and so does its origin."""
+    x, rows, columns = torch.zeros(2, 3), torch.arange(6.0), torch.arange(6.0).view(2, 3) + 7
+    seen, result = overwrite(lambda x: x.clone().view(6), (x,), {}, rows, columns)
+
+    assert torch.equal(seen, torch.zeros(2, 3))
+    assert torch.equal(result, rows)
+
+
+def test_overwrite_leaves_alone_what_does_not_fit() -> None:
+    """Another shape, or no tensor at all, comes back as it was returned."""
+    for returned in (None, 3, torch.ones(5)):
+        seen, result = overwrite(
+            lambda x, r=returned: r, (torch.zeros(2),), {}, normal(3), torch.ones(2)
+        )
+
+        assert torch.equal(seen, torch.zeros(2))
+        assert result is returned
+    assert overwrite(lambda x: x, (torch.zeros(2),), {}, None, None) == (None, None)
 
 
 # The rest.
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    """There are five modes and no way to name another function by its name."""
+    """There are six modes and no way to name another function by its name."""
     with pytest.raises(KeyError):
         invoke(len, "leaves", ([],), {}, {})
 

@@ -107,7 +107,11 @@ BAD_SPECS = {
     "too_few_points": (spec("points(40)", "points(39)"), "the points sum to 99, not 100"),
     "too_many_points": (spec("points(40)", "points(41)"), "the points sum to 101, not 100"),
     "no_points": (spec("@pytest.mark.points(40)\n", ""), "test_two: a spec has"),
-    "zero_points": (spec("points(40)", "points(0)"), "test_two: a spec has"),
+    "negative_points": (spec("points(40)", "points(-1)"), "test_two: a spec has"),
+    "points_that_need_a_remark": (
+        spec("points(60)", "points(0)").replace("points(40)", "points(100)"),
+        "test_two has points and needs test_one, which has none",
+    ),
     "half_points": (spec("points(40)", "points(40.0)"), "test_two: a spec has"),
     "points_by_keyword": (spec("points(40)", "points(n=40)"), "test_two: a spec has"),
     "points_by_name": (spec("points(40)", "points(FORTY)"), "test_two"),

@@ -211,14 +211,15 @@ LIES: dict[str, tuple[str, wire.Node]] = {
     "trace_steps_are_a_number": ("trace", record(steps=1, output=None)),
     "trace_steps_in_a_list": ("trace", record(steps=LIST, output=None)),
     "trace_lacks_an_output": ("trace", record(steps=TUPLE)),
-    "mutated_is_plain": ("mutated", None),
-    "mutated_args_in_a_list": ("mutated", record(output=1.0, args=LIST, kwargs=DICT)),
+    "twice_is_once": ("twice", 1.0),
+    "twice_is_a_list": ("twice", LIST),
+    "overwrite_is_a_record": ("overwrite", record(output=1.0, argument=2.0)),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_the_result_of_a_mode_is_checked_field_by_field(lie: str) -> None:
-    """What only looks like the result of vjp, trace or mutated is a violation."""
+    """What only looks like the result of a mode is a violation."""
     mode, node = LIES[lie]
     function = told(node).remote("submission").f
     extra = {"cotangent": torch.ones(())} if mode == "vjp" else {}

@@ -12,7 +12,7 @@ from grader import tamper
 from grader.expectation import Expect, SpecFailure
 from grader.replay import Traced
 from grader.tamper_names import NAMES
-from grader.worker.calls import Mutated, Vjp
+from grader.worker.calls import Vjp
 from grader.worker.values import Record, leaves
 
 DOUBLE = torch.float64
@@ -53,7 +53,6 @@ ANSWERS: dict[str, Any] = {
     "record": Record("Pair", {"left": RIGHT, "right": 2}),
     "vjp": Vjp(RIGHT, (OTHER, None), {"w": THIRD}, None),
     "second": Vjp(RIGHT, (OTHER,), {}, (THIRD,)),
-    "mutated": Mutated(None, (RIGHT,), {"b": OTHER}),
     "traced": Traced(RIGHT, (OTHER,), {"b": THIRD}, True, ("aten.add",)),
 }
 
@@ -138,8 +137,8 @@ def test_every_dtype_can_be_tampered_with(name: str, dtype: torch.dtype) -> None
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_value_spec_notices(name: str) -> None:
-    """The comparison that specs use fails under every tampering of a differentiable result."""
-    expect, right = Expect(torch.device("cpu")), RIGHT.clone().requires_grad_()
+    """The comparison that specs use fails under every tampering of a result and its gradient."""
+    expect, right = Expect(torch.device("cpu")), Vjp(RIGHT, (RIGHT,), {}, None)
 
     with pytest.raises(SpecFailure):
         expect(tamper.make(name)(right, [X]), right)

@@ -67,7 +67,7 @@ CALLS = st.builds(
     wire.Call,
     INTEGERS,
     TARGETS,
-    st.sampled_from(["call", "vjp", "trace", "meta", "mutated"]),
+    st.sampled_from(["call", "vjp", "trace", "meta", "twice", "overwrite"]),
     st.builds(wire.SequenceNode, st.just("tuple"), st.lists(NODES, max_size=2)),
     st.builds(wire.MappingNode, st.lists(st.tuples(TEXTS, NODES), max_size=2)),
     st.builds(wire.MappingNode, st.just([])),

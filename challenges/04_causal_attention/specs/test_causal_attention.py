@@ -327,7 +327,7 @@ def test_dropout_drops_attention_weights_in_train_mode(submission, reference, rn
         check_dropped(kept.flatten(0, 2), p, expect)
 
 
-@pytest.mark.points(3)
+@pytest.mark.points(4)
 @pytest.mark.needs("test_equal_scores_average_the_visible_values")
 def test_calls_leave_no_trace(submission, reference, rng, expect):
     """A call depends on its own input only and changes neither that nor the module's state."""
@@ -339,11 +339,12 @@ def test_calls_leave_no_trace(submission, reference, rng, expect):
         hint = "Something of an earlier call is still in the module: a cache, a buffer, a mask."
         expect(attn(x), attn_reference(x), hint=hint)
     expect(attn.state_dict(), before, exact=True, hint="forward changed the state_dict.")
+    hint = "The same tensor gave another result the second time: forward changed it in place."
     x = normal(rng, 2, 4, 8)
-    expect(attn.mutated(x).args[0], x, exact=True, hint="forward changed its input in place.")
+    expect(attn.twice(x), attn_reference.twice(x), hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(3)
 @pytest.mark.needs("test_equal_scores_average_the_visible_values")
 def test_non_contiguous_input(submission, reference, rng, expect):
     """A transposed input, with strides out of order, works like any other."""
@@ -352,7 +353,7 @@ def test_non_contiguous_input(submission, reference, rng, expect):
     expect(build(submission, weights, 1)(x), build(reference, weights, 1)(x), hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(3)
 @pytest.mark.needs("test_single_token")
 def test_bad_num_heads(submission, expect):
     """num_heads that is zero, negative or no divisor of embed_dim is a ValueError."""
@@ -361,7 +362,7 @@ def test_bad_num_heads(submission, expect):
         expect.raises(ValueError, lambda s=sizes: submission.CausalSelfAttention(*s), hint=hint)
 
 
-@pytest.mark.points(3)
+@pytest.mark.points(0)
 @pytest.mark.needs("test_single_token")
 def test_runs_on_any_device(submission, reference, rng, expect):
     """Everything that forward creates is on the device of x (tried on the meta device)."""
