@@ -8,7 +8,7 @@ def build_model(vocab_size: int, max_seq_len: int) -> nn.Module:
     """Return an untrained causal language model.
 
     Args:
-        vocab_size: number of different tokens, V. 49 in the language that you are graded on.
+        vocab_size: number of different tokens, V. 52 in the language that you are graded on.
         max_seq_len: the longest input that must work. 48 in that language.
 
     Returns:

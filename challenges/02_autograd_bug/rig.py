@@ -1,5 +1,6 @@
 """Models and probes for the specs of 02: they call the hand-in as a training script would."""
 
+import copy
 import gc
 import weakref
 from collections.abc import Callable, Sequence
@@ -62,7 +63,10 @@ def measure_then_train(
     targets: Tensor,
     earlier: Sequence[Tensor | None],
 ) -> dict[str, Any]:
-    """Measure two losses of one forward pass while earlier gradients lie in .grad, then train."""
+    """Measure two losses of one forward pass while earlier gradients lie in .grad, then train.
+
+    The norms are added to what is trained on: as constants they change no gradient.
+    """
     params = list(model.parameters())
     for param, grad in zip(params, earlier, strict=True):
         param.grad = None if grad is None else grad.clone()
@@ -70,13 +74,12 @@ def measure_then_train(
     losses = [F.mse_loss(outputs, targets), outputs.square().mean()]
     norms = [grad_norm(loss, params) for loss in losses]
     measured = grads_of(model)
-    torch.stack(losses).sum().backward()
+    (torch.stack(losses).sum() + sum(norms)).backward()
     return {
         "norms": _row(norms),
         "losses": losses,
         ".grad after measuring": measured,
         ".grad after training": grads_of(model),
-        "norms that carry a graph": sum(norm.requires_grad for norm in norms),
     }
 
 
@@ -100,6 +103,22 @@ class _Watch(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         return grad_output, None
+
+
+def copied(scale: Callable[[Tensor], Tensor], signals: Sequence[Tensor]) -> dict[str, Any]:
+    """Copy the object after all signals but two, and feed these to copy and object in turn.
+
+    `copies` is None where there can be no copy.
+    """
+    *earlier, one, other = [signal.detach().clone().requires_grad_() for signal in signals]
+    for signal in earlier:
+        # Signals have a graph, as in training.
+        scale(signal * 1.0)
+    try:
+        twin = copy.deepcopy(scale)
+    except RuntimeError:
+        return {"copies": None, "originals": [scale(other), scale(one)]}
+    return {"copies": [twin(one), twin(other)], "originals": [scale(other), scale(one)]}
 
 
 def graphs_alive(scale: Callable[[Tensor], Tensor], signals: Sequence[Tensor]) -> dict[str, Any]:

@@ -181,11 +181,6 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def modes(model: nn.Module) -> dict[str, bool]:
-    """Name of each module → whether it is in train mode."""
-    return {name or "model": module.training for name, module in model.named_modules()}
-
-
 def model_state(model: nn.Module) -> dict[str, Any]:
     """Parameters and buffers by name."""
     return {"parameters": dict(model.named_parameters()), "buffers": dict(model.named_buffers())}

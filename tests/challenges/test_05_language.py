@@ -1,6 +1,7 @@
 """Challenge 05's language, n-gram and scoring: what the score of a language model rests on."""
 
 import importlib.util
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -30,86 +31,98 @@ N = load("ngram")
 S = load("scoring")
 
 
+def sentences_and_chances(language: ModuleType, story: list[int]) -> dict[tuple[int, ...], float]:
+    """The grammar a second time: every sentence that can follow whole ones, with its probability."""
+    naming = language.order.index(L.NAME)
+    places = [language.words[part].tolist() for part in language.order]
+    told = list(dict.fromkeys(tuple(story[n : n + 3]) for n in range(0, len(story), 4)))
+    used = {words[naming] for words in told}
+    new = L.NEW_NAME_CHANCE[len(story) // 4] if len(told) < L.NUM_NAMES else 0.0
+    chances = {words: (1 - new) / len(told) for words in told}
+    fresh = new / (L.NUM_NAMES - len(told)) / L.NUM_COLOURS / L.NUM_OBJECTS
+    for words in itertools.product(*places):
+        if words[naming] not in used:
+            chances[words] = fresh
+    stops = dict(zip(places[-1], language.stop_after.tolist(), strict=True))
+    return {(*words, stops[words[-1]]): chance for words, chance in chances.items()}
+
+
 def next_token_probs(language: ModuleType, prefix: list[int]) -> list[float]:
-    """The grammar a second time, token by token, straight from its description."""
-    part, tokens = len(prefix) % 4, prefix
+    """The probability of each token after a prefix, by adding up the sentences that begin like it."""
+    begun = prefix[len(prefix) // 4 * 4 :]
     probs = [0.0] * L.VOCAB_SIZE
-    if part == 3:
-        probs[int(language.full_stop)] = 1.0
-        return probs
-    names = tokens[0::4]
-    if part == 0:
-        introduced = set(names)
-        new = L.NEW_NAME_CHANCE[len(prefix) // 4] if len(introduced) < L.NUM_NAMES else 0.0
-        for name in language.names.tolist():
-            if name in introduced:
-                probs[name] = (1 - new) / len(introduced)
-            else:
-                probs[name] = new / (L.NUM_NAMES - len(introduced))
-        return probs
-    if names[-1] in names[:-1]:
-        first = names.index(names[-1])
-        probs[tokens[4 * first + part]] = 1.0
-        return probs
-    choices = (language.colours if part == 1 else language.objects).tolist()
-    for choice in choices:
-        probs[choice] = 1 / len(choices)
-    return probs
+    for sentence, chance in sentences_and_chances(language, prefix[: -len(begun) or None]).items():
+        if list(sentence[: len(begun)]) == begun:
+            probs[sentence[len(begun)]] += chance
+    total = sum(probs)
+    return [prob / total for prob in probs]
+
+
+def of_order(order: tuple[int, ...]) -> ModuleType:
+    """The first language with this order of its parts."""
+    return next(one for one in map(L.Language, itertools.count()) if one.order == order)
 
 
 def test_log_probs_agree_with_the_grammar_and_sum_to_one() -> None:
     """At every prefix the probabilities sum to 1, and the drawn token has the one that is stated."""
-    language = L.Language(3)
-    stories = language.stories(40, "test")
-    for tokens, log_probs in zip(stories.tokens.tolist(), stories.log_probs.tolist(), strict=True):
-        for t in range(L.STORY_LEN):
+    for order in L.ORDERS:
+        language = of_order(order)
+        stories = language.stories(3, "test")
+        rows = zip(stories.tokens.tolist(), stories.log_probs.tolist(), strict=True)
+        for (tokens, log_probs), t in itertools.product(rows, range(L.STORY_LEN)):
             probs = next_token_probs(language, tokens[:t])
 
-            assert sum(probs) == pytest.approx(1.0, abs=1e-12)
-            assert math.log(probs[tokens[t]]) == pytest.approx(log_probs[t], abs=1e-12)
+            assert sum(probs) == pytest.approx(1.0, abs=1e-9)
+            assert math.log(probs[tokens[t]]) == pytest.approx(log_probs[t], abs=1e-9)
 
 
 def test_frequencies_agree_with_the_stated_probabilities() -> None:
     """Of the tokens given probability p, a share p is drawn: names, colours and objects alike."""
     language = L.Language(4)
     tokens = language.stories(20_000, "test").tokens
-    first_words = tokens[:, :3]
-    for column, ids in enumerate((language.names, language.colours, language.objects)):
-        shares = torch.stack([(first_words[:, column] == i).double().mean() for i in ids])
+    for place, part in enumerate(language.order):
+        ids = language.words[part]
+        shares = torch.stack([(tokens[:, place] == i).double().mean() for i in ids])
 
         assert torch.allclose(shares, torch.full_like(shares, 1 / len(ids)), atol=0.012)
 
 
 def test_sampled_mean_agrees_with_the_entropy_floor() -> None:
-    """The mean of -log q over many stories is the entropy, position by position and over all."""
-    stories = L.Language(5).stories(60_000, "test")
-    nll = -stories.log_probs
-    stderr = nll.std(dim=0) / math.sqrt(len(nll))
+    """The mean of -log q over many stories is the entropy, sentence by sentence, in every order."""
+    for order in L.ORDERS:
+        nll = -of_order(order).stories(20_000, "test").log_probs
+        by_sentence = nll.unflatten(1, (-1, 4)).sum(dim=2)  # (N, 12)
+        stderr = by_sentence.std(dim=0) / math.sqrt(len(nll))
+        entropies = torch.tensor(L.entropy_by_sentence(), dtype=torch.float64)
 
-    assert ((nll.mean(dim=0) - L.entropy_by_position()).abs() <= 5 * stderr + 1e-12).all()
-    assert float(nll[:, 1:].mean()) == pytest.approx(L.entropy_floor(), abs=0.005)
+        assert ((by_sentence.mean(dim=0) - entropies).abs() <= 5 * stderr + 1e-12).all()
+        assert float(nll[:, 1:].mean()) == pytest.approx(L.entropy_floor(), abs=0.01)
     assert L.entropy_floor() == pytest.approx(0.9346, abs=1e-4)
 
 
-def renamed(language: ModuleType, tokens: Tensor) -> Tensor:
-    """Tokens by their part in the grammar instead of their id."""
-    parts = [language.names, language.colours, language.objects, language.full_stop]
-    return torch.cat(parts).argsort()[tokens]
+def test_what_a_seed_decides() -> None:
+    """Ids, order and full stops differ between languages; every token has one part."""
+    languages = [L.Language(seed) for seed in range(60)]
 
-
-def test_seeds_permute_ids_and_leave_the_entropy() -> None:
-    """Another seed gives the ids other parts; the floor does not depend on it."""
-    one, other = L.Language(1), L.Language(2)
-    parts = [torch.cat([x.names, x.colours, x.objects, x.full_stop]) for x in (one, other)]
-
-    assert not torch.equal(parts[0], parts[1])
-    for ids in parts:
+    for language in languages:
+        ids = torch.cat([language.words.flatten(), language.stops])
         assert torch.equal(ids.sort().values, torch.arange(L.VOCAB_SIZE))
-    # By part, the first sentence of both languages has the same words and the same full stop.
-    for language in (one, other):
-        sentence = renamed(language, language.stories(500, "test").tokens)[:, :4]
-        assert sentence.amin(dim=0).tolist() == [0, 16, 32, 48]
-        assert sentence.amax(dim=0).tolist() == [15, 31, 47, 48]
+        assert language.stop_after.unique(return_counts=True)[1].tolist() == [4] * L.NUM_STOPS
+    assert {language.order for language in languages} == set(L.ORDERS)
+    assert len({tuple(language.words.flatten().tolist()) for language in languages}) == 60
+    assert len({tuple(language.stop_after.tolist()) for language in languages}) == 60
+
+
+def test_a_story_keeps_its_facts_and_its_full_stops() -> None:
+    """Sentences of one name are equal, and the word of the third part decides the full stop."""
+    language = L.Language(6)
+    naming = language.order.index(L.NAME)
+    for story in language.stories(200, "test").tokens.unflatten(1, (-1, 4)).tolist():
+        told: dict[int, list[int]] = {}
+        for sentence in story:
+            assert told.setdefault(sentence[naming], sentence) == sentence
+            last = language.words[language.order[-1]].tolist().index(sentence[2])
+            assert sentence[3] == language.stop_after[last]
 
 
 def test_same_seed_and_stream_give_the_same_stories() -> None:

@@ -1,7 +1,7 @@
 """Hidden specs of challenge 02.
 
 The starter's forward values are right, so no spec stops at one: each asks for a gradient, a second
-derivative, freed memory, or what a call leaves behind. One bug costs one spec (two for
+derivative, or what a call leaves behind. One bug costs one spec (two for
 RunningScale and grad_norm, which can be repaired by half).
 """
 
@@ -162,6 +162,21 @@ def test_running_scale_is_a_constant(submission, reference, rng, expect):
 
 
 @pytest.mark.points(8)
+def test_running_scale_can_be_copied(submission, reference, rng, expect):
+    """A copy of a RunningScale can be made between two steps, and goes on like the original."""
+    signals = [normal(rng, 4, 3) for _ in range(5)]
+
+    def copy(side):
+        return side.rig.copied(side.RunningScale(0.8), signals)
+
+    hint = (
+        "After three steps copy.deepcopy was called, as a checkpoint does, and the copy and the "
+        "original went on. torch copies a tensor only if it hangs on no graph: what is remembered?"
+    )
+    expect(copy(submission), copy(reference), hint=hint)
+
+
+@pytest.mark.points(0)
 def test_running_scale_frees_the_graph(submission, reference, rng, expect):
     """RunningScale keeps no graph of an earlier step in memory."""
     signals = [normal(rng, 4, 3) for _ in range(4)]
@@ -209,7 +224,8 @@ def test_grad_norm_leaves_no_trace(submission, reference, rng, expect):
 
     hint = (
         "Two losses of one forward pass were measured while gradients of an earlier micro-batch "
-        "lay in .grad, then both were trained on. Measuring must change neither."
+        "lay in .grad, then both were trained on, with the norms added as constants. Measuring must "
+        "change neither."
     )
     expect(train(submission), train(reference), hint=hint)
 

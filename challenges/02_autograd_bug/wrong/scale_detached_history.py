@@ -1,5 +1,6 @@
 """Only the old mean is detached, so each step keeps its own graph."""
 # caught-by: test_running_scale_is_a_constant
+# caught-by: test_running_scale_can_be_copied
 # caught-by: test_running_scale_frees_the_graph
 # advice: Detaching the old mean cuts the chain of steps, but self.scale still holds the graph of the latest one and passes gradient to it. Detach the new magnitude as well.
 

@@ -1,4 +1,5 @@
 """The scale is detached when it is used, not when it is stored."""
+# caught-by: test_running_scale_can_be_copied
 # caught-by: test_running_scale_frees_the_graph
 # advice: The gradient is right now, but self.scale still holds the graph of all earlier steps, and memory grows with each. Detach what is stored.
 

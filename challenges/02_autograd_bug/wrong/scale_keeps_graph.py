@@ -1,5 +1,6 @@
 """The running mean keeps the graph of every step."""
 # caught-by: test_running_scale_is_a_constant
+# caught-by: test_running_scale_can_be_copied
 # caught-by: test_running_scale_frees_the_graph
 # advice: The running mean is computed with its graph: gradients flow into it, and every earlier step stays in memory. Detach the magnitude before it enters the mean.
 

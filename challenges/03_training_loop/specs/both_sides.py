@@ -30,12 +30,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """What a call left behind; history is what the call returned."""
+    """What a call left behind; history is what the call returned.
+
+    `next_batch`: what the model makes of another batch in the modes that its modules are in now, and
+    its buffers after that.
+    """
 
     history: Any
     model: Any
     optimizer: Any
-    modes: Any
+    next_batch: Any
     graph_log: Any
 
 
@@ -93,8 +97,14 @@ def run_train(
     objects = (model, loader, val_loader, optimizer, scheduler, criterion, rig.device_of(model))
     side.seed(task.seed)
     history = side.train(*objects, **loop)
-    state, modes = rig.model_state(model), rig.modes(model)
-    return Run(history, state, rig.optimizer_state(optimizer), modes, None)
+    state = rig.model_state(model)
+    return Run(history, state, rig.optimizer_state(optimizer), next_batch(side, model, task), None)
+
+
+def next_batch(side, model, task: Task):
+    """Logits of the validation inputs, as dropout and batch norm are set, and what the batch leaves."""
+    side.seed(task.seed ^ 1)
+    return model(task.val_inputs), side.rig.model_state(model)["buffers"]
 
 
 def run_evaluate(
@@ -109,7 +119,8 @@ def run_evaluate(
     loader = rig.make_loader(task.val_inputs, task.val_targets, list(sizes), False, away)
     side.seed(task.seed)
     scores = side.evaluate(model, loader, criterion, rig.device_of(model))
-    return Run(scores, rig.model_state(model), None, rig.modes(model), model.graph_log.get())
+    state, graph_log = rig.model_state(model), model.graph_log.get()
+    return Run(scores, state, None, next_batch(side, model, task), graph_log)
 
 
 @dataclass(frozen=True)

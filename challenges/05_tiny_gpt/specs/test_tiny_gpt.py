@@ -71,7 +71,7 @@ def alike(a, b):
     return torch.allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.points(4)
+@pytest.mark.points(5)
 def test_logits(submission, rng, device, expect):
     """In eval mode the same tokens give the same (B, T, V) logits, and others give others."""
     for vocab_size, seq_len in [(SMALL_VOCAB, SMALL_LEN), (VOCAB_SIZE, STORY_LEN), (40, 7)]:
@@ -79,9 +79,7 @@ def test_logits(submission, rng, device, expect):
         idx = random_tokens(rng, 4, seq_len, vocab_size=vocab_size)
         idx[2:] = idx[0]
         idx[3, -1] = (idx[0, -1] + 1) % vocab_size
-        output = model(idx)
-        logits = checked(expect, output, idx, vocab_size)
-        expect.that(output.requires_grad, "Your logits are cut from the graph: nothing can learn.")
+        logits = checked(expect, model(idx), idx, vocab_size)
         again = checked(expect, model(idx), idx, vocab_size)
         expect.that(
             alike(again, logits),
@@ -97,6 +95,18 @@ def test_logits(submission, rng, device, expect):
             not alike(logits[3, -1], logits[0, -1]),
             "Another token gave the same logits.\nThe logits at t depend on token t itself, too.",
         )
+
+
+@pytest.mark.points(0)
+@pytest.mark.needs("test_logits")
+def test_logits_have_a_graph(submission, rng, device, expect):
+    """The logits can be differentiated."""
+    logits = build(submission, rng, device)(random_tokens(rng, 2, SMALL_LEN))
+    expect.that(
+        logits.requires_grad,
+        "Your logits are cut from the graph, so a gradient can teach nothing.\n"
+        "no_grad is for whoever evaluates; detach, .data and .item() cut as well.",
+    )
 
 
 @pytest.mark.points(2)
@@ -185,7 +195,7 @@ def test_rows_are_independent(submission, rng, device, expect):
         )
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(3)
 @pytest.mark.needs("test_logits")
 def test_any_length(submission, rng, device, expect):
     """A prefix of any length from 1 gives the first rows of the whole sequence's logits."""
@@ -201,7 +211,7 @@ def test_any_length(submission, rng, device, expect):
         )
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(0)
 @pytest.mark.needs("test_logits")
 def test_every_device(submission, reference, rng, device, expect):
     """The model runs where its parameters and tokens are (tried on the meta device)."""

@@ -1,5 +1,6 @@
 """forward runs under no_grad."""
-# caught-by: test_logits
+# caught-by: test_logits_have_a_graph
+# caught-by: test_training_beats_the_unigram
 # advice: Your forward is decorated with torch.no_grad, so there is nothing to train. Leave that to
 # advice: whoever evaluates.
 
