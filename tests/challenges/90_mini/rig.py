@@ -4,6 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 
-def twice(function: Callable[[Any], Any], x: Any) -> Any:
+def composed(function: Callable[[Any], Any], x: Any) -> Any:
     """Return function(function(x))."""
     return function(function(x))

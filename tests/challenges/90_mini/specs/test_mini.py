@@ -50,6 +50,6 @@ def test_affine_twice(submission, reference, rng, expect):
     """An Affine can be applied to its own output."""
     x = normal(rng, 3)
     weight, bias = torch.randn(2, generator=rng).tolist()
-    actual = submission.rig.twice(submission.Affine(weight, bias).double(), x)
-    expected = reference.rig.twice(reference.Affine(weight, bias).double(), x)
+    actual = submission.rig.composed(submission.Affine(weight, bias).double(), x)
+    expected = reference.rig.composed(reference.Affine(weight, bias).double(), x)
     expect(actual, expected, hint="forward must not keep anything between calls.")
