@@ -16,6 +16,8 @@ NAMES_KEPT = 1000
 def raised(types: list[str], text: str, lines: list[wire.Line]) -> str:
     """Return an exception of the hand-in in words, with the learner's own lines."""
     kind = types[0] if types else "an exception"
+    # torch puts the frames of its own C++ behind some messages.
+    text = text.partition("\nException raised from ")[0]
     first = f"{kind}: {text}" if text else kind
     if kind == "EOFError":
         first += " (nobody is at the keyboard while a hand-in is graded: do not call input())"

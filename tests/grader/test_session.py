@@ -496,6 +496,13 @@ def test_foreign_values_arrive_by_name_only(local: Remote, name: str) -> None:
     assert isinstance(local.attr(name)(), Foreign)
 
 
+def test_an_error_leaves_out_the_frames_of_torch() -> None:
+    """What torch's C++ adds to a message, its own frames, tells a learner nothing."""
+    text = "too large\nException raised from unpack at python_numbers.h:79\nframe #0: 0x9d"
+
+    assert str(SubmissionError(wire.Raised(1, ["TypeError"], text, []))) == "TypeError: too large"
+
+
 def test_an_error_shows_the_own_lines_only(local: Remote) -> None:
     """The traceback holds the lines of the hand-in and none of ours."""
     with pytest.raises(SubmissionError) as caught:
