@@ -1,6 +1,6 @@
-"""Wrong answers on purpose: what `verify` puts in place of a right hand-in's tensors.
+"""Wrong answers on purpose: what `verify` puts in place of a right hand-in's tensors and whole numbers.
 
-A spec that still passes when every tensor it received was replaced earns points for nothing.
+A spec that still passes when all that it received was replaced earns points for nothing.
 """
 
 from __future__ import annotations
@@ -17,16 +17,23 @@ from grader.worker.calls import Vjp
 from grader.worker.values import Record
 
 Replace = Callable[[torch.Tensor, list[torch.Tensor]], torch.Tensor]
+Number = Callable[[int], int]
 
 
 class Tamper:
-    """Replaces every tensor in an answer. Called with the answer and the tensors that were sent."""
+    """Replaces every tensor and whole number in an answer.
 
-    def __init__(self, replace: Replace) -> None:
+    Called with the answer and the tensors that were sent.
+    """
+
+    def __init__(self, replace: Replace, number: Number) -> None:
         self._replace = replace
+        self._number = number
 
     def __call__(self, value: Any, inputs: list[torch.Tensor]) -> Any:
-        """Return `value` with its tensors replaced; structure, shapes and dtypes stay."""
+        """Return `value` with its tensors and whole numbers replaced; all else stays."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._number(value)
         if isinstance(value, torch.Tensor):
             replaced = self._replace(value.detach(), inputs)
             if value.requires_grad and self._replace is not detached:
@@ -115,19 +122,40 @@ def lower_precision(value: torch.Tensor, inputs: list[torch.Tensor]) -> torch.Te
     return value.to(lower).to(value.dtype) if lower else value.clone()
 
 
-_REPLACE: Final[dict[str, Callable[[], Replace]]] = {
-    "zeros": lambda: zeros,
-    "ones": lambda: ones,
-    "constant": lambda: constant,
-    "the_input": lambda: the_input,
-    "random": lambda: random,
-    "replayed": Replayed,
-    "detached": lambda: detached,
-    "lower_precision": lambda: lower_precision,
+LOWER_BITS: Final = 24
+
+
+def fewer_digits(value: int) -> int:
+    """The number, as many bits of it as a float32 keeps."""
+    dropped = max(0, abs(value).bit_length() - LOWER_BITS)
+    return value >> dropped << dropped
+
+
+class ReplayedNumber:
+    """The previous whole number, else 0."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self, value: int) -> int:
+        """Return what the previous whole number was."""
+        previous, self._last = self._last, value
+        return previous
+
+
+_MAKE: Final[dict[str, Callable[[], tuple[Replace, Number]]]] = {
+    "zeros": lambda: (zeros, lambda value: 0),
+    "ones": lambda: (ones, lambda value: 1),
+    "constant": lambda: (constant, lambda value: 2),
+    "the_input": lambda: (the_input, lambda value: 0),
+    "random": lambda: (random, lambda value: int(torch.randint(0, 100, ()))),
+    "replayed": lambda: (Replayed(), ReplayedNumber()),
+    "detached": lambda: (detached, lambda value: value),
+    "lower_precision": lambda: (lower_precision, fewer_digits),
 }
-assert tuple(_REPLACE) == NAMES
+assert tuple(_MAKE) == NAMES
 
 
 def make(name: str) -> Tamper:
     """Return a fresh tampering by name."""
-    return Tamper(_REPLACE[name]())
+    return Tamper(*_MAKE[name]())

@@ -53,12 +53,15 @@ ANSWERS: dict[str, Any] = {
     "record": Record("Pair", {"left": RIGHT, "right": 2}),
     "vjp": Vjp(RIGHT, (OTHER, None), {"w": THIRD}, None),
     "second": Vjp(RIGHT, (OTHER,), {}, (THIRD,)),
+    "numbers": (2**80 + 1, [RIGHT, True], 2.5),
     "traced": Traced(RIGHT, (OTHER,), {"b": THIRD}, True, ("aten.add",)),
 }
 
 
 def described(value: Any) -> Any:
-    """Everything about an answer but the values of its tensors."""
+    """Everything about an answer but the values of its tensors and its whole numbers."""
+    if type(value) is int:
+        return int
     if isinstance(value, torch.Tensor):
         return value.shape, value.dtype
     if isinstance(value, (list, tuple)):
@@ -74,7 +77,7 @@ def described(value: Any) -> Any:
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("name", OF_VALUES)
 def test_all_else_stays(name: str, answer: str) -> None:
-    """Structure, shapes, dtypes, texts and numbers are those of the right answer."""
+    """Structure, shapes, dtypes, texts and flags are those of the right answer."""
     value = tamper.make(name)(ANSWERS[answer], [])
 
     assert described(value) == described(ANSWERS[answer])
@@ -90,6 +93,32 @@ def test_no_tensor_is_forgotten(name: str, answer: str) -> None:
 
     assert len(replaced) == len(right)
     assert not any(map(torch.equal, replaced, right))
+
+
+NUMBERS = (3, 2**80 + 1, 7)
+REPLACED: dict[str, tuple[int, ...]] = {
+    "zeros": (0, 0, 0),
+    "ones": (1, 1, 1),
+    "constant": (2, 2, 2),
+    "the_input": (0, 0, 0),
+    "replayed": (0, 3, 2**80 + 1),
+    "detached": NUMBERS,
+    "lower_precision": (3, 2**80, 7),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_whole_numbers_are_replaced(name: str) -> None:
+    """An answer in whole numbers earns no more by chance than one in tensors."""
+    assert tamper.make(name)(NUMBERS, []) == REPLACED[name]
+
+
+def test_random_whole_numbers_are_others() -> None:
+    """They are drawn anew, and they are small."""
+    drawn = tamper.make("random")((2**80,) * 20, [])
+
+    assert len(set(drawn)) > 1
+    assert max(drawn) < 100
 
 
 def test_requires_grad_stays_but_for_detached() -> None:
