@@ -5,9 +5,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def view_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return the strides that lay new_shape over memory of this shape and these strides.
+
+    Plain integers of any magnitude, all >= 0; no -1. Raises ValueError when the numbers of elements
+    differ, and when only a copy could have this shape.
+    """
+    raise NotImplementedError
+
+
 def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return a tensor of `shape` that shares the memory of x, elements in row-major order.
 
+    That is as_strided with view_strides of x.
     x: any shape, dtype and strides. shape: sizes >= 0, of which one may be -1 (inferred).
     Raises ValueError for a shape that does not fit, and where only a copy could give it.
     """

@@ -7,24 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def infer_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
-    """Return `shape` with its -1 replaced; raise ValueError unless it then has `numel` elements."""
-    if shape.count(-1) > 1 or any(size < -1 for size in shape):
-        raise ValueError(f"sizes must be non-negative, with at most one -1: {shape}")
-    if -1 in shape:
-        known = math.prod(size for size in shape if size != -1)
-        if known == 0:
-            raise ValueError(f"-1 could be any size in {shape}")
-        shape = tuple(numel // known if size == -1 else size for size in shape)
-    if math.prod(shape) != numel:
-        raise ValueError(f"shape {shape} does not hold {numel} elements")
-    return shape
-
-
-def merge_dims(x: Tensor) -> list[tuple[int, int]]:
-    """Return x as [(numel, stride), ...], neighbouring dims merged where one stride walks both."""
+def merge_dims(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return [(numel, stride), ...]: neighbouring dims become one where one stride walks both."""
     chunks: list[tuple[int, int]] = []
-    for size, stride in zip(x.shape, x.stride(), strict=True):
+    for size, stride in zip(shape, strides, strict=True):
         if size == 1:
             continue  # its index is always 0, so its stride says nothing
         if chunks and chunks[-1][1] == size * stride:
@@ -35,26 +21,48 @@ def merge_dims(x: Tensor) -> list[tuple[int, int]]:
     return chunks
 
 
-def view_strides(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides that lay `shape` over the memory of a non-empty x, or raise ValueError."""
-    chunks = merge_dims(x)
-    strides: list[int] = []
-    numel, stride = 1, 1  # what the current chunk still has to give, and the step to walk it
-    for size in reversed(shape):
-        if numel == 1 and size > 1:
-            numel, stride = chunks.pop()
-        if numel % size:
-            raise ValueError(f"{shape} spans memory that no single stride of x walks")
+def deal_dims(chunks: list[tuple[int, int]], new_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of `new_shape`, each dim within one chunk; raise ValueError if one is not."""
+    chunks, strides = chunks.copy(), []
+    left, stride = 1, 1  # what the current chunk still has to give, and the step to walk it
+    for size in reversed(new_shape):
+        if left == 1 and size > 1:
+            left, stride = chunks.pop()
+        if left % size:
+            raise ValueError(f"{new_shape} spans memory that no single stride walks")
         strides.append(stride)
-        numel, stride = numel // size, stride * size
+        left, stride = left // size, stride * size
     return tuple(reversed(strides))
+
+
+def view_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return the strides that lay `new_shape` over memory of this shape and these strides.
+
+    Raises ValueError when the numbers of elements differ, and when only a copy has this shape.
+    """
+    if math.prod(new_shape) != math.prod(shape):
+        raise ValueError(f"{new_shape} does not have as many elements as {shape}")
+    if math.prod(shape) == 0:
+        return (1,) * len(new_shape)  # no element is ever addressed, so any strides will do
+    return deal_dims(merge_dims(shape, strides), new_shape)
+
+
+def infer_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """Return `shape` with its -1 replaced; raise ValueError for what is no shape."""
+    if shape.count(-1) > 1 or any(size < -1 for size in shape):
+        raise ValueError(f"sizes must be non-negative, with at most one -1: {shape}")
+    known = math.prod(size for size in shape if size != -1)
+    if -1 in shape and known == 0:
+        raise ValueError(f"-1 could be any size in {shape}")
+    return tuple(numel // known if size == -1 else size for size in shape)
 
 
 def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return a tensor of `shape` over the memory of x, elements in the same row-major order."""
     shape = infer_shape(tuple(shape), x.numel())
-    # Without elements no address is ever computed, so any strides will do.
-    strides = view_strides(x, shape) if x.numel() else (1,) * len(shape)
+    strides = view_strides(tuple(x.shape), x.stride(), shape)
     return x.as_strided(shape, strides)  # without a storage_offset it keeps the one of x
 
 

@@ -54,8 +54,19 @@ def expect_repeats(expect, sides, *args, hidden=None):
     return actual
 
 
-def expect_shared_memory(expect, sides, *args, hint):
-    """Repeat the call here and see that its result lies in the memory of an unchanged first argument."""
-    trace = expect_repeats(expect, sides, *args)
-    expect.that(trace.shares, f"Your result is a copy.\n{hint}")
-    expect(trace.args, args, hint="The arguments were written to.", exact=True)
+def expect_shared_memory(expect, rng, sides, *args, hint, both_ways=True):
+    """Write into the first argument and read the result; before that, the other way round."""
+    _, reference = sides
+    written = {"argument": numbers(rng, *args[0].shape) + 1000}
+    if both_ways:
+        written["output"] = numbers(rng, *reference(*args).shape) + 2000
+    actual, expected = (side.overwrite(*args, **written) for side in sides)
+    ways = [
+        "What is written into your result does not show in x",
+        "What is written into x does not show in your result",
+    ]
+    for got, wanted, way in zip(actual, expected, ways, strict=True):
+        shows = wanted is None or (
+            isinstance(got, torch.Tensor) and got.tolist() == wanted.tolist()
+        )
+        expect.that(shows, f"{way}: it is a copy.\n{hint}")

@@ -1,8 +1,6 @@
 """x is made contiguous first, so a view exists always, of a copy."""
 
 # caught-by: test_view_refuses_what_needs_a_copy
-# caught-by: test_view_shares_memory
-# caught-by: test_view_computes_its_own_strides
 # advice: contiguous() copies every tensor that is not: the result no longer shares memory with x.
 
 import solution

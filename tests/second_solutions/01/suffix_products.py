@@ -12,48 +12,52 @@ def suffix_products(sizes: tuple[int, ...]) -> list[int]:
     return [prod(sizes[d + 1 :]) for d in range(len(sizes))]
 
 
+def view_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return the strides of new_shape over memory of this shape and these strides.
+
+    Say that a dim stands at p if one step along it skips p elements in row-major order. Where the
+    old strides do not join, some dim of the new shape has to stand as well.
+    """
+    stands = suffix_products(new_shape)
+    if prod(new_shape) != prod(shape):
+        raise ValueError(f"{prod(shape)} elements do not fill {new_shape}")
+    if prod(shape) == 0:
+        return tuple(max(p, 1) for p in stands)
+
+    wide = [d for d in range(len(shape)) if shape[d] > 1]
+    old_stands = suffix_products(shape)
+    units = {1: 1} | {old_stands[d]: strides[d] for d in wide}
+    breaks = [old_stands[wide[-1]]] if wide else []  # always 1
+    for left, right in pairwise(wide):
+        if strides[left] != shape[right] * strides[right]:
+            breaks.append(old_stands[left])
+    if any(p not in (*stands, 1) for p in breaks):
+        raise ValueError(f"strides {strides} of {shape} do not allow {new_shape}")
+
+    # The chunk that p lies in is the one that begins at the largest break not beyond it.
+    begins = [max((b for b in breaks if b <= p), default=1) for p in stands]
+    return tuple(p // begin * units[begin] for p, begin in zip(stands, begins, strict=True))
+
+
 def definite(numel: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Replace the -1 in `shape`; raise ValueError for a shape that numel elements do not fill."""
+    """Replace the -1 in `shape`; raise ValueError for what is no shape of numel elements."""
     known = prod(size for size in shape if size != -1)
     unknown = shape.count(-1)
     if any(size < -1 for size in shape) or unknown > 1:
         raise ValueError(f"{shape} is no shape")
     if unknown and known == 0:
         raise ValueError(f"the -1 in {shape} could be anything")
-    if unknown and numel % known == 0:
-        return tuple(numel // known if size == -1 else size for size in shape)
-    if unknown or known != numel:
+    if unknown and numel % known:
         raise ValueError(f"{numel} elements do not fill {shape}")
-    return shape
+    return tuple(numel // known if size == -1 else size for size in shape)
 
 
 def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return x in `shape`, in the memory of x.
-
-    Say that a dim stands at p if one step along it skips p elements in row-major order. Where the
-    strides of x do not join, some dim of the new shape has to stand as well.
-    """
+    """Return x in `shape`, in the memory of x."""
     shape = definite(x.numel(), tuple(shape))
-    stands = suffix_products(shape)
-    if x.numel() == 0:
-        return x.as_strided(shape, [max(p, 1) for p in stands])
-
-    wide = [d for d in range(x.ndim) if x.shape[d] > 1]
-    old_stands = suffix_products(tuple(x.shape))
-    breaks = [old_stands[wide[-1]]] if wide else []  # always 1
-    for left, right in pairwise(wide):
-        if x.stride(left) != x.shape[right] * x.stride(right):
-            breaks.append(old_stands[left])
-    if any(p not in (*stands, 1) for p in breaks):
-        raise ValueError(f"strides {x.stride()} of {tuple(x.shape)} do not allow {shape}")
-
-    strides = []
-    for p in stands:
-        # The chunk that p lies in is the one that begins at the largest break not beyond it.
-        begin = max((b for b in breaks if b <= p), default=1)
-        unit = next((x.stride(d) for d in wide if old_stands[d] == begin), 1)
-        strides.append(p // begin * unit)
-    return x.as_strided(shape, strides)
+    return x.as_strided(shape, view_strides(tuple(x.shape), x.stride(), shape))
 
 
 def gather(src: Tensor, dim: int, index: Tensor) -> Tensor:

@@ -7,51 +7,58 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def _infer(numel: int, shape: tuple[int, ...]) -> list[int]:
+def view_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Match runs of old dims with runs of new dims of the same number of elements.
+
+    The runs are as short as possible, so inside a run every old dim must join the next one.
+    """
+    if math.prod(shape) != math.prod(new_shape):
+        raise ValueError(f"{shape} and {new_shape} do not hold the same number of elements")
+    if 0 in shape:
+        return (0,) * len(new_shape)
+    old = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    new = [d for d, n in enumerate(new_shape) if n != 1]
+    result = [1] * len(new_shape)
+    i = j = 0
+    while i < len(old):
+        first = j
+        have, want = old[i][0], new_shape[new[j]]
+        while have != want:
+            if have < want:
+                i += 1
+                have *= old[i][0]
+                if old[i - 1][1] != old[i][0] * old[i][1]:
+                    raise ValueError(f"no view of {shape}, {strides} as {new_shape}")
+            else:
+                j += 1
+                want *= new_shape[new[j]]
+        stride = old[i][1]
+        for d in reversed(new[first : j + 1]):
+            result[d] = stride
+            stride *= new_shape[d]
+        i, j = i + 1, j + 1
+    return tuple(result)
+
+
+def _infer(numel: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     sizes = list(shape)
     holes = [d for d, size in enumerate(sizes) if size == -1]
     if len(holes) > 1 or min(sizes, default=0) < -1:
         raise ValueError(f"not a shape: {shape}")
     if holes:
         rest = math.prod(size for size in sizes if size != -1)
-        if rest == 0 or numel % rest:
-            raise ValueError(f"cannot infer the -1 in {shape} for {numel} elements")
-        sizes[holes[0]] = numel // rest
-    if math.prod(sizes) != numel:
-        raise ValueError(f"{shape} does not hold {numel} elements")
-    return sizes
+        if rest == 0:
+            raise ValueError(f"cannot infer the -1 in {shape}")
+        sizes[holes[0]] = numel // rest  # rounded down: then the shape holds fewer
+    return tuple(sizes)
 
 
 def view(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Match runs of old dims with runs of new dims of the same number of elements.
-
-    The runs are as short as possible, so inside a run every old dim must join the next one.
-    """
+    """The strides are all there is to it."""
     sizes = _infer(x.numel(), shape)
-    if x.numel() == 0:
-        return x.as_strided(sizes, [0] * len(sizes))
-    old = [(n, s) for n, s in zip(x.shape, x.stride(), strict=True) if n != 1]
-    new = [d for d, n in enumerate(sizes) if n != 1]
-    strides = [1] * len(sizes)
-    i = j = 0
-    while i < len(old):
-        first = j
-        have, want = old[i][0], sizes[new[j]]
-        while have != want:
-            if have < want:
-                i += 1
-                have *= old[i][0]
-                if old[i - 1][1] != old[i][0] * old[i][1]:
-                    raise ValueError(f"no view of {tuple(x.shape)}, {x.stride()} as {shape}")
-            else:
-                j += 1
-                want *= sizes[new[j]]
-        stride = old[i][1]
-        for d in reversed(new[first : j + 1]):
-            strides[d] = stride
-            stride *= sizes[d]
-        i, j = i + 1, j + 1
-    return x.as_strided(sizes, strides)
+    return x.as_strided(sizes, view_strides(tuple(x.shape), x.stride(), sizes))
 
 
 def gather(src: Tensor, dim: int, index: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def test_log_probs_of_huge_logits(submission, reference, rng, expect):
         expect_same_gradients(expect, rng, sides, logits, targets, hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(3)
 @pytest.mark.needs("test_log_probs_of_targets")
 def test_ignored_targets_count_nothing(submission, reference, rng, expect):
     """Where the target is -100 the value is 0 and no gradient reaches the logits."""
@@ -55,7 +55,8 @@ def test_ignore_index_is_an_argument(submission, reference, rng, expect):
         expect(actual, expected, hint=hint)
 
 
-@pytest.mark.points(1)
+# A remark, without points: a recorder that hands on copies would hide what is written.
+@pytest.mark.points(0)
 @pytest.mark.needs("test_ignored_targets_count_nothing", "test_gather_matches_the_definition")
 def test_arguments_stay_as_they_were(submission, reference, rng, expect):
     """token_log_probs and gather do not write into targets and index."""

@@ -16,7 +16,7 @@ from tensors import (
 
 @pytest.mark.points(5)
 def test_gather_matches_the_definition(submission, reference, rng, expect):
-    """gather picks along any dim of tensors of rank 1 to 4, in the graph of src."""
+    """gather picks along any dim of tensors of rank 1 to 4."""
     hint = "Only the coordinate along dim comes from index; the others stay those of the output."
     for shape in [(7,), (4, 5), (3, 4, 5), (2, 3, 4, 3)]:
         for dim in range(len(shape)):
@@ -100,31 +100,32 @@ def test_gather_copies_every_value_exactly(submission, reference, rng, expect):
 def test_gather_is_written_by_you(submission, reference, rng, expect):
     """gather is built without torch.gather and torch.take_along_dim."""
     sides = submission.gather, reference.gather
-    src = leaf(rng, 4, 5)
-    for dim in (0, 1):
-        trace = expect_repeats(expect, sides, src, dim, index_along(rng, src, dim, length=4))
+    for shape, dim in [((4, 5), 0), ((4, 5), 1), ((3, 4, 5), 1), ((3, 4, 5), 2)]:
+        src = leaf(rng, *shape)
+        trace = expect_repeats(expect, sides, src, dim, index_along(rng, src, dim, length=6))
         used = "aten.gather" in trace.operators
         expect.that(not used, "You used torch.gather; build it from indexing.")
 
 
-@pytest.mark.points(5)
-@pytest.mark.needs("test_gather_matches_the_definition")
+@pytest.mark.points(6)
+@pytest.mark.needs("test_gather_is_written_by_you")
 def test_gather_does_not_loop_over_elements(submission, reference, rng, expect):
     """A larger index costs no more operators than a small one."""
     sides = submission.gather, reference.gather
     counts = []
-    for sizes in [(2, 2, 2), (9, 10, 11)]:
+    for sizes in [(2, 2, 2), (30, 31, 32)]:
         index = random_index(rng, sizes[1], sizes)
         counts.append(len(expect_repeats(expect, sides, leaf(rng, *sizes), 1, index).operators))
-    # Three operators of slack; a loop along the shortest dim would add at least seven. The fixed
-    # limit is far above any broadcasting, and below a loop that is padded with idle operators.
+    # Three operators of slack. The fixed limit is far above any broadcasting, and below a loop along
+    # the shortest dim, also where the first call was padded with idle operators.
     expect.that(
-        counts[1] <= min(counts[0] + 3, 80),
+        counts[1] <= min(counts[0] + 3, 29),
         "The number of operators grows with index; pick all elements in one indexing operation.",
     )
 
 
-@pytest.mark.points(2)
+# A remark, without points: the hand-in's own process says where its result lives.
+@pytest.mark.points(0)
 @pytest.mark.needs("test_gather_matches_the_definition")
 def test_gather_stays_on_its_device(submission, reference, rng, expect):
     """gather works where its arguments live and reads no value back into Python."""

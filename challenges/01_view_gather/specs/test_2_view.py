@@ -1,6 +1,7 @@
 """Specs of challenge 01: view."""
 
 import pytest
+import torch
 from tensors import (
     expect_repeats,
     expect_same,
@@ -20,9 +21,10 @@ FORBIDDEN = {
     "aten.copy_",
     "aten.view",
 }
+PRIMES = [2, 3, 5, 7, 11]
 
 
-@pytest.mark.points(4)
+@pytest.mark.points(3)
 def test_view_of_a_contiguous_tensor(submission, reference, rng, expect):
     """view gives a contiguous tensor any shape with as many elements, and gradients flow back."""
     hint = "Strides of a row-major shape: each is the product of all sizes to its right."
@@ -42,7 +44,7 @@ def test_view_infers_minus_one(submission, reference, rng, expect):
             expect_same(expect, (submission.view, reference.view), x, shape, hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(1)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_of_a_tensor_without_dims(submission, reference, rng, expect):
     """A 0-d tensor can be viewed as any shape with one element, and back."""
@@ -52,7 +54,7 @@ def test_view_of_a_tensor_without_dims(submission, reference, rng, expect):
             expect_same(expect, (submission.view, reference.view), x, shape, hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(1)
 @pytest.mark.needs("test_view_infers_minus_one")
 def test_view_of_a_tensor_without_elements(submission, reference, rng, expect):
     """A tensor without elements takes every shape without elements; an ambiguous -1 is refused."""
@@ -64,7 +66,7 @@ def test_view_of_a_tensor_without_elements(submission, reference, rng, expect):
             expect.raises(ValueError, lambda x=x, s=shape: submission.view(x, s), hint=hint)
 
 
-@pytest.mark.points(4)
+@pytest.mark.points(3)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_follows_the_strides(submission, reference, rng, expect):
     """A transposed or stepped tensor can be viewed wherever its strides allow it."""
@@ -84,7 +86,7 @@ def test_view_follows_the_strides(submission, reference, rng, expect):
             expect_same_gradients(expect, rng, sides, x, shape, hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(1)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_keeps_the_storage_offset(submission, reference, rng, expect):
     """A slice that starts inside a larger tensor is viewed from its own first element."""
@@ -100,7 +102,7 @@ def test_view_keeps_the_storage_offset(submission, reference, rng, expect):
             expect_same(expect, sides, x.requires_grad_(), shape, hint=hint)
 
 
-@pytest.mark.points(2)
+@pytest.mark.points(1)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_of_expanded_and_size_one_dims(submission, reference, rng, expect):
     """Expanded dims (stride 0) and dims of size 1 with any stride do not get in the way."""
@@ -128,37 +130,51 @@ def test_view_refuses_bad_shapes(submission, rng, expect):
         expect.raises(ValueError, lambda s=shape: submission.view(x, s), hint=hint)
 
 
-@pytest.mark.points(3)
-@pytest.mark.needs("test_view_of_a_contiguous_tensor")
-def test_view_refuses_what_needs_a_copy(submission, rng, expect):
+@pytest.mark.points(2)
+@pytest.mark.needs("test_view_follows_the_strides")
+def test_view_refuses_what_needs_a_copy(submission, reference, rng, expect):
     """Where only a copy could give the shape, view raises ValueError."""
     hint = "A new dim must lie within one run of dims that share a stride."
+    sides = submission.view, reference.view
+    a, b, c = (PRIMES[n] for n in torch.randperm(len(PRIMES), generator=rng)[:3].tolist())
     cases = [
-        (normal(rng, 4, 6).t(), [(24,), (-1,), (12, 2), (4, 6)]),
-        (normal(rng, 2, 3, 4).transpose(0, 1), [(6, 4), (24,)]),
-        (normal(rng, 2, 3, 4, 5).permute(2, 0, 1, 3), [(8, 3, 5), (4, 2, 15)]),
-        (normal(rng, 6, 8)[1:5, 2:6], [(16,), (2, 8), (8, 2)]),
-        (normal(rng, 3).expand(4, 3), [(12,), (6, 2)]),
+        (normal(rng, a, b).t(), [(a * b,), (-1,), (a, b)]),
+        (normal(rng, a, b, c).transpose(0, 1), [(a * b, c), (b, a * c), (a, b, c)]),
+        (normal(rng, a + 2, b + 2)[1:-1, 1:-1], [(a * b,), (-1,), (b, a)]),
+        (normal(rng, a).expand(b, a), [(a * b,), (-1,), (a, b)]),
     ]
     for x, shapes in cases:
         for shape in shapes:
             expect.raises(ValueError, lambda x=x, s=shape: submission.view(x, s), hint=hint)
+        fits = (1, x.shape[0], *([1] * len(x.shape)), *x.shape[1:])
+        expect_same(expect, sides, x, fits, hint=hint)
 
 
-@pytest.mark.points(2)
+# Remarks, without points: whether a result lies in the memory of x, and which operators gave it, is
+# known to the hand-in's own process only.
+
+
+@pytest.mark.points(0)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_shares_memory(submission, reference, rng, expect):
     """Writing into x shows in the view, and writing into the view shows in x."""
-    hint = "The result must lie in the memory of x, not in a copy."
-    for x, shape in [(numbers(rng, 4, 6), (2, 12)), (numbers(rng, 4, 6).t(), (2, 3, 4))]:
-        expect_shared_memory(expect, (submission.view, reference.view), x, shape, hint=hint)
+    hint = "The result must lie in the memory of x: return what as_strided gives, not a copy of it."
+    sides = submission.view, reference.view
+    cases = [
+        (numbers(rng, 4, 6), (2, 12)),
+        (numbers(rng, 4, 6).t(), (2, 3, 4)),
+        (numbers(rng, 60)[12:36:2], (3, 4)),
+        (numbers(rng, 4, 6)[:, :1], (2, 1, 2)),
+    ]
+    for x, shape in cases:
+        expect_shared_memory(expect, rng, sides, x, shape, hint=hint)
 
 
-@pytest.mark.points(8)
+@pytest.mark.points(0)
 @pytest.mark.needs("test_view_of_a_contiguous_tensor")
 def test_view_computes_its_own_strides(submission, reference, rng, expect):
     """view uses no view, reshape, contiguous, clone or copy of torch."""
-    hint = "reshape, flatten and the like end there. Compute the strides and call as_strided."
+    hint = "reshape, flatten and the like end there. Call as_strided with your view_strides."
     sides = submission.view, reference.view
     for x, shape in [(leaf(rng, 4, 6), (2, 12)), (numbers(rng, 4, 6).t(), (2, 3, 4))]:
         trace = expect_repeats(expect, sides, x, shape)
