@@ -10,9 +10,21 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from grader.walls.base import site_folders
+from grader.walls.base import Job, site_folders
 
 SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/lib32")
+# /proc/self is resolved when the worker starts: its own entry, and no other process's.
+SYSTEM_FILES = (
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+)
 PACKAGES = ("torch", "numpy", "msgspec", "safetensors")
 CUDA_FOLDERS = (
     "/usr/local/nvidia",
@@ -41,17 +53,21 @@ def system_paths() -> tuple[Path, ...]:
 def hidden_folders(shown: Iterable[Path]) -> list[str]:
     """Return what the shown folders contain but must not show: installed packages, the kit itself."""
     kit = Path(__file__).resolve().parents[2]
-    candidates = [*site_folders(), Path(sys.base_prefix) / "lib" / "python3" / "dist-packages"]
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    candidates = site_folders()
     for prefix in (Path(sys.base_prefix), Path("/usr"), Path("/usr/local")):
         for name in ("site-packages", "dist-packages"):
-            candidates.append(prefix / "lib" / version / name)
-    candidates.append(Path("/usr/lib/python3/dist-packages"))
-    if (kit / "pyproject.toml").exists():
-        candidates.append(kit)
+            # Of every version: the kit may be installed for another as well.
+            candidates += (prefix / "lib").glob(f"python3*/{name}")
+    # A clone as a whole; otherwise only the two packages are known to be the kit's.
+    clone = (kit / "pyproject.toml").exists()
+    candidates += [kit] if clone else [kit / "grader", kit / "leaderboard"]
     shown = [path.resolve() for path in shown]
-    hidden = [c.resolve() for c in candidates if c.is_dir()]
-    return sorted({str(c) for c in hidden if any(c.is_relative_to(path) for path in shown)})
+    hidden = {c.resolve() for c in candidates if c.is_dir()}
+    return sorted(
+        str(c)
+        for c in hidden
+        if hidden.isdisjoint(c.parents) and any(c.is_relative_to(path) for path in shown)
+    )
 
 
 @functools.cache
@@ -64,6 +80,17 @@ def package_entries() -> tuple[Path, ...]:
             if path.exists():
                 entries[name] = path
     return tuple(entries[name] for name in sorted(entries))
+
+
+def site_of_links(job: Job) -> Path:
+    """Return a folder of links to the packages that are shown; their own folder cannot be listed."""
+    site = job.worker.parent / "site"
+    if site.is_dir():
+        return site
+    site.mkdir()
+    for entry in package_entries():
+        (site / entry.name).symlink_to(entry)
+    return site
 
 
 def cuda_devices() -> list[Path]:
@@ -90,6 +117,9 @@ def _closure(names: tuple[str, ...]) -> Iterator[importlib.metadata.Distribution
             continue
         yield distribution
         for text in distribution.requires or []:
+            # Nine of ten are for an extra that nobody asked for; to understand each takes long.
+            if "extra ==" in text and " or " not in text:
+                continue
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append(requirement.name)
