@@ -81,7 +81,7 @@ class PlainProcess:
         return Confinement(
             self.abi,
             system=[str(path) for path in view.system_paths()],
-            hidden=view.hidden_folders(view.system_paths()),
+            hidden=list(view.hidden_folders(view.system_paths())),
             read=[str(path) for path in read],
             write=[str(job.scratch)],
             devices=["/dev/null", *map(str, view.cuda_devices() if job.cuda else [])],

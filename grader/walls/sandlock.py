@@ -99,7 +99,7 @@ def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, A
         # What the hand-in takes for the machine's name. sandlock refuses two of a name at a time.
         "name": f"worker-{secrets.token_hex(8)}",
         "fs_readable": [str(path) for path in shown if path.exists()],
-        "fs_denied": view.hidden_folders(view.system_paths()),
+        "fs_denied": list(view.hidden_folders(view.system_paths())),
         "fs_writable": [str(scratch), "/dev/null"],
         # The watchdog's limit comes first, with the better message.
         "max_processes": limits.processes + 8,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -50,7 +51,8 @@ def system_paths() -> tuple[Path, ...]:
     return tuple(path for path in dict.fromkeys(paths) if path.exists())
 
 
-def hidden_folders(shown: Iterable[Path]) -> list[str]:
+@functools.cache
+def hidden_folders(shown: tuple[Path, ...]) -> tuple[str, ...]:
     """Return what the shown folders contain but must not show: installed packages, the kit itself."""
     kit = Path(__file__).resolve().parents[2]
     candidates = site_folders()
@@ -61,13 +63,10 @@ def hidden_folders(shown: Iterable[Path]) -> list[str]:
     # A clone as a whole; otherwise only the two packages are known to be the kit's.
     clone = (kit / "pyproject.toml").exists()
     candidates += [kit] if clone else [kit / "grader", kit / "leaderboard"]
-    shown = [path.resolve() for path in shown]
-    hidden = {c.resolve() for c in candidates if c.is_dir()}
-    return sorted(
-        str(c)
-        for c in hidden
-        if hidden.isdisjoint(c.parents) and any(c.is_relative_to(path) for path in shown)
-    )
+    places = {path.resolve() for path in shown}
+    there = {path.resolve() for path in candidates if path.is_dir()}
+    hidden = {path for path in there if not places.isdisjoint([path, *path.parents])}
+    return tuple(sorted(str(path) for path in hidden if hidden.isdisjoint(path.parents)))
 
 
 @functools.cache
@@ -116,19 +115,30 @@ def _closure(names: tuple[str, ...]) -> Iterator[importlib.metadata.Distribution
         except importlib.metadata.PackageNotFoundError:
             continue
         yield distribution
-        for text in distribution.requires or []:
-            # Nine of ten are for an extra that nobody asked for; to understand each takes long.
-            if "extra ==" in text and " or " not in text:
-                continue
+        for text in _requires(distribution):
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append(requirement.name)
 
 
+def _requires(distribution: importlib.metadata.Distribution) -> list[str]:
+    """Return what the distribution requires, without most of what it requires for an extra.
+
+    The library parses the whole description as a mail to find this, and to understand each takes long.
+    """
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    texts = re.findall(r"^Requires-Dist: *(.+)$", head, re.MULTILINE)
+    if not head:
+        texts = distribution.requires or []
+    return [text for text in texts if "extra ==" not in text or " or " in text]
+
+
 def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
     """Return the first path components of what the distribution installed."""
     record = distribution.read_text("RECORD") or ""
-    names = {line.partition(",")[0].partition("/")[0].strip('"') for line in record.splitlines()}
+    # torch alone has fifteen thousand files, and few folders.
+    heads = {line.partition("/")[0] for line in record.splitlines()}
+    names = {head.partition(",")[0].strip('"') for head in heads}
     return {
         name for name in names if name not in ("", "..", "__pycache__") and "pth" not in name[-4:]
     }
