@@ -78,7 +78,8 @@ def _hold(
             stdout=stdout,
             stderr=stderr,
             pass_fds=[file.fileno()],
-            env={},
+            # sandlock asks for a home folder as soon as it is imported; the number of a user may have none.
+            env={"HOME": "/"},
             start_new_session=True,
         )
 
