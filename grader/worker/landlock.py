@@ -10,6 +10,7 @@ the interface, its "ABI", can deny).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -96,7 +97,7 @@ def _around(folder: str, hidden: set[str]) -> Iterator[tuple[str, int]]:
         return
     # Python finds no module in a folder that it cannot list. The right is inherited: names are not hidden.
     yield folder, READ_DIR
-    with os.scandir(folder) as entries:
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
         for entry in entries:
             # A rule would be for what the link names, which may be hidden or lie outside.
             if not entry.is_symlink():
@@ -106,7 +107,8 @@ def _around(folder: str, hidden: set[str]) -> Iterator[tuple[str, int]]:
 def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
+        # Whoever could not reach it before will not reach it after.
         return
     try:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
