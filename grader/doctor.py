@@ -20,22 +20,16 @@ import msgspec
 import grader
 from grader import escapes, remedies, sweeping
 from grader.challenge import Limits, data_folder
-from grader.walls import LEVELS, WALLS, Job, Wall
+from grader.walls import LEVELS, WALLS, Job, PlainProcess, Wall
 from grader.walls.base import make_readable
+from grader.worker.landlock import SCOPES_SINCE
 from leaderboard.score import Walls
 
 WORKER: Final = Path(grader.__file__).parent / "worker"
 PATIENCE_S: Final = 30.0
-# What a wall of each level lets through, and is known to. Nothing else may come through.
-KNOWN_GAPS: Final[dict[str, frozenset[str]]] = {
-    "strong": frozenset(),
-    "medium": frozenset(),
-    "weak": frozenset(
-        {"home", "kit", "temporary", "processes", "signal", "code"}
-        if sys.platform == "linux"
-        else escapes.TITLES
-    ),
-}
+# What the plain process closes by Landlock, and what by a version of it that knows signals.
+BY_LANDLOCK: Final = frozenset({"home", "kit", "temporary", "processes", "code"})
+BY_SCOPES: Final = frozenset({"signal"})
 _DEVICES: Final = """
 import json, torch
 count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -94,6 +88,18 @@ class Report(msgspec.Struct, frozen=True):
         return chosen.stands and (required is None or LEVELS[self.level] >= LEVELS[required])
 
 
+def known_gaps(wall: Wall) -> frozenset[str]:
+    """Return what a wall lets through, and is known to. Nothing else may come through."""
+    if not isinstance(wall, PlainProcess):
+        return frozenset()
+    if sys.platform != "linux":
+        return frozenset(escapes.TITLES)
+    gaps = frozenset({"machine"})
+    if not wall.abi:
+        gaps |= BY_LANDLOCK
+    return gaps if wall.abi >= SCOPES_SINCE else gaps | BY_SCOPES
+
+
 def examine(walls: tuple[Wall, ...] = WALLS) -> Report:
     """Start every wall of this machine, try to escape from each, and report."""
     reports = tuple(_examine(wall) for wall in walls)
@@ -117,7 +123,7 @@ def _examine(wall: Wall) -> WallReport:
             stopped = _attempts(wall, _stage(folder, targets))
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             return WallReport(wall.name, wall.level, f"it starts, and then fails: {error}")
-    known = KNOWN_GAPS[wall.level]
+    known = known_gaps(wall)
     return WallReport(
         wall.name,
         wall.level,
@@ -134,7 +140,7 @@ def _stage(folder: Path, targets: dict[str, Any]) -> Job:
     job = Job(folder / "worker", folder / "handin", None, folder / "scratch", Limits())
     for path in (job.worker, job.hand_in, job.scratch):
         path.mkdir()
-    for name in ("__init__.py", "boot.py", "privileges.py"):
+    for name in ("__init__.py", "boot.py", "landlock.py", "privileges.py"):
         shutil.copy(WORKER / name, job.worker)
     shutil.copy(escapes.__file__, job.worker / "process.py")
     (job.hand_in / "submission.py").write_text("")
@@ -174,6 +180,7 @@ def _targets() -> Iterator[dict[str, Any]]:
             "supervisor": os.getpid(),
             "process": process.pid,
             "port": listener.getsockname()[1],
+            "machine": platform.node(),
         }
 
 

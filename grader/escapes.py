@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import signal
 import socket
 from collections.abc import Callable
@@ -25,6 +26,7 @@ TITLES = {
     "environment": "read your environment",
     "processes": "see your processes",
     "signal": "end one of your processes",
+    "machine": "learn your machine's name",
     "network": "connect to this machine",
     "code": "change Python's library",
     "privileges": "hold or win privileges",
@@ -70,6 +72,11 @@ def _network(targets: dict[str, Any]) -> None:
     socket.create_connection(("127.0.0.1", targets["port"]), 2).close()
 
 
+def _machine(targets: dict[str, Any]) -> None:
+    if platform.node() != targets["machine"]:
+        raise ValueError("the name of another machine, or none")
+
+
 def _code(_: dict[str, Any]) -> None:
     path = Path(os.__file__).parent / f"added_by_doctor_{os.getpid()}.py"
     path.write_text("")
@@ -96,6 +103,7 @@ ATTEMPTS: dict[str, Callable[[dict[str, Any]], None]] = {
     "environment": _environment,
     "processes": _processes,
     "network": _network,
+    "machine": _machine,
     "code": _code,
     "privileges": _privileges,
     "calls": _calls,

@@ -26,8 +26,8 @@ from leaderboard.score import CurvePoint, Score, Walls, encode
 from leaderboard.store import Store
 
 WEAK_WARNING = (
-    "warning: no strong wall on this machine, so the hand-in runs with your own rights. "
-    "Grade only code that you trust, or install bubblewrap."
+    "warning: only the weak wall stands on this machine; `grader doctor` says what it lets through, "
+    "and how to get a stronger one. Grade only code that you trust."
 )
 
 

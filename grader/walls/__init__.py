@@ -9,7 +9,7 @@ from grader.walls.process import PlainProcess
 from grader.walls.sandlock import Sandlock
 from leaderboard.score import Walls
 
-__all__ = ["LEVELS", "WALLS", "Job", "Running", "Usage", "Wall", "choose"]
+__all__ = ["LEVELS", "WALLS", "Job", "PlainProcess", "Running", "Usage", "Wall", "choose"]
 
 # Strongest first.
 WALLS: tuple[Wall, ...] = (Bubblewrap(), Sandlock(), PlainProcess())

@@ -48,6 +48,17 @@ class Job(msgspec.Struct, frozen=True):
     """What tracebacks call the hand-in's main file."""
 
 
+class Confinement(msgspec.Struct, frozen=True):
+    """What a worker leaves itself by Landlock, where the wall leaves this to it: see worker/landlock.py."""
+
+    abi: int
+    system: list[str]
+    hidden: list[str]
+    read: list[str]
+    write: list[str]
+    devices: list[str]
+
+
 class Usage(msgspec.Struct, frozen=True):
     """What a process tree has used: CPU seconds; now: MiB, processes, threads of all of them, MiB and
     files in its scratch folder (where that lies on a disk of the machine)."""
@@ -223,11 +234,17 @@ def environment(limits: Limits, home: str) -> dict[str, str]:
 
 
 def settings(
-    job: Job, submission: Path, rig: Path | None, site: list[Path], call_filter: str | None = None
+    job: Job,
+    submission: Path,
+    rig: Path | None,
+    site: list[Path],
+    call_filter: str | None = None,
+    confinement: Confinement | None = None,
 ) -> str:
     """Return what boot.py is told, as JSON: paths as the worker sees them, and its limits.
 
-    `call_filter`: a program for seccomp in base64, where the wall cannot install it itself.
+    `call_filter`: a program for seccomp in base64. It and `confinement` are for a wall that leaves
+    these to the worker itself.
     """
     values: dict[str, Any] = {
         "submission": str(submission),
@@ -236,6 +253,7 @@ def settings(
         "limits": msgspec.to_builtins(job.limits),
         "shown_name": job.shown_name,
         "call_filter": call_filter,
+        "confinement": msgspec.to_builtins(confinement),
     }
     return json.dumps(values)
 

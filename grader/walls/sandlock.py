@@ -25,18 +25,6 @@ from grader.walls.base import Job, Pipe, Running, describe_exit, environment, ha
 from leaderboard.score import Walls
 
 HOLDER = Path(__file__).parent / "holder.py"
-# /proc/self is resolved when the worker starts: its own entry, and no other process's.
-SYSTEM_FILES = (
-    "/proc/self",
-    "/proc/cpuinfo",
-    "/proc/meminfo",
-    "/proc/stat",
-    "/sys/devices/system/cpu",
-    "/sys/kernel/mm/transparent_hugepage",
-    "/dev/zero",
-    "/dev/random",
-    "/dev/urandom",
-)
 PATIENCE_S = 10.0
 
 
@@ -52,7 +40,7 @@ class Sandlock:
 
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start the worker behind Landlock and system call filters."""
-        site = _site_of_links(job)
+        site = view.site_of_links(job)
         told = settings(job, job.hand_in / "submission.py", job.rig, [site], seccomp.for_boot())
         boot = job.worker / "boot.py"
         command = [str(view.python()), "-s", "-S", "-P", "-B", str(boot), told]
@@ -90,7 +78,8 @@ def _hold(
             stdout=stdout,
             stderr=stderr,
             pass_fds=[file.fileno()],
-            env={},
+            # sandlock asks for a home folder as soon as it is imported; the number of a user may have none.
+            env={"HOME": "/"},
             start_new_session=True,
         )
 
@@ -106,12 +95,12 @@ def _options(job: Job, site: Path) -> dict[str, Any]:
 
 
 def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, Any]:
-    shown = [*map(Path, SYSTEM_FILES), *view.system_paths(), *readable]
+    shown = [*map(Path, view.SYSTEM_FILES), *view.system_paths(), *readable]
     return {
         # What the hand-in takes for the machine's name. sandlock refuses two of a name at a time.
         "name": f"worker-{secrets.token_hex(8)}",
         "fs_readable": [str(path) for path in shown if path.exists()],
-        "fs_denied": view.hidden_folders(view.system_paths()),
+        "fs_denied": list(view.hidden_folders(view.system_paths())),
         "fs_writable": [str(scratch), "/dev/null"],
         # The watchdog's limit comes first, with the better message.
         "max_processes": limits.processes + 8,
@@ -119,17 +108,6 @@ def _sandbox(limits: Limits, scratch: Path, readable: list[Path]) -> dict[str, A
         "env": environment(limits, str(scratch)),
         "cwd": str(scratch),
     }
-
-
-def _site_of_links(job: Job) -> Path:
-    """Return a folder of links to the packages that are shown; their own folder cannot be listed."""
-    site = job.worker.parent / "site"
-    if site.is_dir():
-        return site
-    site.mkdir()
-    for entry in view.package_entries():
-        (site / entry.name).symlink_to(entry)
-    return site
 
 
 def _sandlock_site() -> Path | None:

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 ALLOW: Final = 0x7FFF0000
 KILL_PROCESS: Final = 0x80000000
 ERRNO: Final = 0x00050000
-LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENT_AT = 0, 4, 16
 # Calls of the x32 ABI carry this bit; they would pass a list of x86-64 numbers.
 X32_BIT: Final = 0x40000000
@@ -131,40 +131,62 @@ METADATA: Final[Numbers] = {
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
 }
+# Ranks of whole users and groups of processes, not only of one's own.
+RANKS: Final[Numbers] = {"setpriority": (141, 140), "ioprio_set": (251, 30)}
+# Limits, ranks and processors of the process whose number comes first; 0 is the caller.
+OF_A_PROCESS: Final[Numbers] = {
+    "prlimit64": (302, 261),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+}
+# A hint for the disk that stays with a file as long as the kernel remembers it, read-only or not.
+FCNTL: Final = (72, 25)
+F_SET_RW_HINT: Final = 1036
+# By the second byte of their number: flags, versions and attributes of files (ext4, XFS, btrfs, F2FS, FAT).
+IOCTL: Final = (16, 29)
+ON_FILES: Final = tuple(kind << 8 for kind in (ord("f"), ord("X"), ord("v"), ord("r"), 0x94, 0xF5))
+# Unlike a stream, one half of a pair that sends datagrams can send to any Unix socket.
+SOCKETPAIR: Final = (53, 199)
+# Leaves the session that the supervisor started the worker in.
+SETSID: Final = (112, 157)
 CLONE: Final = (56, 220)
 CLONE3: Final = (435, 435)
 SOCKET: Final = (41, 198)
 
 
 @functools.cache
-def program(*, files_are_shared: bool) -> bytes | None:
+def program(*, files_are_shared: bool, one_session: bool = False) -> bytes | None:
     """Return the filter for this machine, or None where there is none for it.
 
     `files_are_shared`: the wall has no file system and no network of its own, so the filter also
     guards the metadata of files, and refuses every socket instead of all but Unix ones.
+    `one_session`: nobody leaves the session, so that all of a worker can be found by it.
     """
     machine = MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine is None:
         return None
-    refused = {**POWERS, **UNMETERED, **(METADATA if files_are_shared else {})}
+    column = machine.column
+    refused = {**POWERS, **UNMETERED, **({**METADATA, **RANKS} if files_are_shared else {})}
     code = _only_this_machine(machine)
-    code += _refuse((numbers[machine.column] for numbers in refused.values()), errno.EPERM)
+    code += _refuse((numbers[column] for numbers in refused.values()), errno.EPERM)
     # Its flags lie in memory, out of a filter's sight; without it the C library takes clone.
-    code += _refuse([CLONE3[machine.column]], errno.ENOSYS)
-    code += _refuse_if_any_bit(CLONE[machine.column], NEW_NAMESPACE, errno.EPERM)
-    if files_are_shared:
-        code += _refuse([SOCKET[machine.column]], errno.EPERM)
-    else:
-        code += _refuse_unless_equal(
-            SOCKET[machine.column], int(socket.AF_UNIX), errno.EAFNOSUPPORT
-        )
+    code += _refuse([CLONE3[column]], errno.ENOSYS)
+    code += _refuse_if_any_bit(CLONE[column], NEW_NAMESPACE, errno.EPERM)
+    code += _refuse_if_equal(FCNTL[column], 1, 0xFFFFFFFF, [F_SET_RW_HINT])
+    code += _shared(column) if files_are_shared else _only_unix_sockets(column)
+    if one_session:
+        # Answered as if it were done: a program that wants a session of its own works without one.
+        code += _refuse([SETSID[column]], 0)
     return b"".join([*code, _line(RETURN, ALLOW)])
 
 
-def for_boot() -> str | None:
+def for_boot(*, one_session: bool = False) -> str | None:
     """Return the filter of a wall with shared files as boot.py takes it: in base64."""
-    code = program(files_are_shared=True)
+    code = program(files_are_shared=True, one_session=one_session)
     return base64.b64encode(code).decode() if code else None
 
 
@@ -202,6 +224,13 @@ def _refuse_if_any_bit(number: int, bits: int, error: int) -> list[bytes]:
     ]
 
 
+def _refuse_if_equal(number: int, argument: int, mask: int, values: Iterable[int]) -> list[bytes]:
+    """Refuse a call if the bits of an argument that the mask leaves are one of the values."""
+    tests = [_line(LOAD, ARGUMENT_AT + 8 * argument), _line(AND, mask)]
+    tests += _refuse(values, errno.EPERM)
+    return [_line(JUMP_EQUAL, number, 0, len(tests) + 1), *tests, _line(LOAD, NUMBER_AT)]
+
+
 def _refuse_unless_equal(number: int, value: int, error: int) -> list[bytes]:
     return [
         _line(JUMP_EQUAL, number, 0, 4),
@@ -210,3 +239,19 @@ def _refuse_unless_equal(number: int, value: int, error: int) -> list[bytes]:
         _line(RETURN, ERRNO | error),
         _line(LOAD, NUMBER_AT),
     ]
+
+
+def _only_unix_sockets(column: int) -> list[bytes]:
+    return _refuse_unless_equal(SOCKET[column], int(socket.AF_UNIX), errno.EAFNOSUPPORT)
+
+
+def _shared(column: int) -> list[bytes]:
+    """Guard what a wall without namespaces shares with the machine: sockets, files, processes."""
+    code = _refuse([SOCKET[column]], errno.EPERM)
+    code += _refuse_if_equal(SOCKETPAIR[column], 1, 0xF, [int(socket.SOCK_DGRAM)])
+    code += _refuse_if_equal(IOCTL[column], 1, 0xFF00, ON_FILES)
+    for numbers in OF_A_PROCESS.values():
+        number = numbers[column]
+        assert number is not None
+        code += _refuse_unless_equal(number, 0, errno.EPERM)
+    return code

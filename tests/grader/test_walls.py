@@ -7,30 +7,66 @@ import sys
 from pathlib import Path
 
 import pytest
-from wall_conformance import CHECKS, GAPS, Check
+from wall_conformance import (
+    CHECKS,
+    Check,
+    cannot_read_the_kit,
+    cannot_signal_other_processes,
+    cannot_truncate_files,
+    gaps,
+    imports_torch,
+    plain_gaps,
+    writes_to_its_scratch_folder,
+)
 
 from grader import walls
 from grader.challenge import Limits
 from grader.errors import WallRequiredError
-from grader.walls import LEVELS, WALLS, Job, Running, Wall, choose
+from grader.walls import LEVELS, WALLS, Job, PlainProcess, Running, Wall, choose
 from grader.walls.base import Pipe, describe_exit, environment
 from leaderboard.score import Walls
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and at namespaces")
+KERNELS_ABI = PlainProcess().abi
+# The plain process of this machine, and that of one whose kernel has no Landlock: here these may be one.
+EVERY_WALL = {wall.level: wall for wall in WALLS} | {"weak, no Landlock": PlainProcess(abi=0)}
+BY_ABI = (
+    imports_torch,
+    writes_to_its_scratch_folder,
+    cannot_read_the_kit,
+    cannot_truncate_files,
+    cannot_signal_other_processes,
+)
 
 
 @linux
 @pytest.mark.walls
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.level)
+@pytest.mark.parametrize("name", EVERY_WALL)
 def test_wall_holds(
-    wall: Wall, check: Check, tmp_path: Path, request: pytest.FixtureRequest
+    name: str, check: Check, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """A wall does what every wall must; what it cannot is declared, and then really is so."""
+    wall = EVERY_WALL[name]
     missing = wall.missing()
     if missing:
         pytest.skip(f"{wall.name}: {missing}")
-    gap = GAPS[wall.level].get(check)
+    _holds(wall, check, tmp_path, request)
+
+
+@linux
+@pytest.mark.walls
+@pytest.mark.parametrize("check", BY_ABI, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("abi", range(1, KERNELS_ABI))
+def test_an_older_landlock_does_what_it_can(
+    abi: int, check: Check, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A plain process works with what an older kernel's Landlock can deny, and its gaps are declared."""
+    _holds(PlainProcess(abi), check, tmp_path, request)
+
+
+def _holds(wall: Wall, check: Check, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    gap = gaps(wall).get(check)
     if gap:
         request.applymarker(pytest.mark.xfail(reason=gap, raises=AssertionError, strict=True))
 
@@ -45,12 +81,20 @@ def test_walls_stand_in_order() -> None:
     assert WALLS[-1].missing() is None
 
 
-def test_every_gap_has_a_reason_and_a_level() -> None:
-    """Gaps are declared for checks of the list, each with a reason."""
-    declared = [(check, reason) for gaps in GAPS.values() for check, reason in gaps.items()]
+def test_every_gap_has_a_reason() -> None:
+    """Gaps are declared for checks of the list, each with a reason, and for the plain process alone."""
+    declared = [item for abi in range(KERNELS_ABI + 1) for item in plain_gaps(abi).items()]
 
-    assert GAPS.keys() == LEVELS.keys() - {"none"}
     assert all(check in CHECKS and reason for check, reason in declared)
+    assert [gaps(wall) for wall in WALLS] == [{}, {}, plain_gaps(KERNELS_ABI)]
+
+
+def test_a_newer_landlock_closes_more() -> None:
+    """The gaps of a plain process grow fewer with the version of Landlock."""
+    counts = [len(plain_gaps(abi)) for abi in range(8)]
+
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[1] > counts[7]
 
 
 class Fake:

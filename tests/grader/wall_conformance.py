@@ -1,7 +1,7 @@
 """What every wall must do: named checks, each a small hostile hand-in that is started behind the wall.
 
 A check raises AssertionError where the wall lets something through. What a wall cannot do is declared
-in `GAPS`, with the reason; the tests demand that a declared gap is one. Nothing here imports torch: the
+in `gaps`, with the reason; the tests demand that a declared gap is one. Nothing here imports torch: the
 worker's own boot code runs, and then, in the place of the server, a probe that executes the hand-in.
 """
 
@@ -30,7 +30,7 @@ import psutil
 
 import grader
 from grader.challenge import Limits
-from grader.walls import Job, Running, Wall
+from grader.walls import Job, PlainProcess, Running, Wall
 from grader.walls.base import describe_exit, environment
 from grader.walls.seccomp import CLONE, MACHINES, POWERS, UNMETERED
 
@@ -153,7 +153,7 @@ def stage(folder: Path, source: str, limits: Limits, told: dict[str, Any]) -> Jo
     job = Job(folder / "worker", folder / "handin", None, folder / "scratch", limits)
     for path in (job.worker, job.hand_in, job.scratch):
         path.mkdir()
-    for name in ("__init__.py", "boot.py", "privileges.py"):
+    for name in ("__init__.py", "boot.py", "landlock.py", "privileges.py"):
         shutil.copy(WORKER / name, job.worker)
     (job.worker / "process.py").write_text(PROBE)
     names = "".join(f"{name} = {value!r}\n" for name, value in told.items())
@@ -300,6 +300,44 @@ def cannot_read_what_lies_beside_it(wall: Wall, folder: Path) -> None:
     _unreadable(wall, folder, secret, folder)
 
 
+def cannot_read_by_a_detour(wall: Wall, folder: Path) -> None:
+    """A file that is not there is not to be had by links, descriptors, /proc, or another program either."""
+    source = """
+        import os, subprocess, sys
+        name = os.path.basename(path)
+        def reopened():
+            handle = os.open(path, os.O_PATH)
+            return content(f"/proc/self/fd/{handle}")
+        def from_the_root():
+            root = os.open("/", os.O_PATH)
+            return os.open(path[1:], os.O_RDONLY, dir_fd=root)
+        def beside_it():
+            os.chdir(os.path.dirname(path))
+            return content(name)
+        def by_a_link():
+            os.symlink(path, "link")
+            return content("link")
+        def by_another(*command):
+            subprocess.run([*command, path], check=True, capture_output=True)
+        attempt(content, f"/proc/self/root{path}")
+        attempt(reopened)
+        attempt(from_the_root)
+        attempt(by_a_link)
+        attempt(os.link, path, "hard")
+        attempt(os.rename, path, "moved")
+        attempt(by_another, "/bin/cat")
+        attempt(by_another, "/lib64/ld-linux-x86-64.so.2", "/bin/cat")
+        attempt(by_another, sys.executable, "-S", "-c", "import sys; open(sys.argv[1])")
+        attempt(beside_it)
+    """
+    with tempfile.NamedTemporaryFile(dir=Path.home(), prefix=".wall_conformance_") as file:
+        results = found(wall, folder, source, path=file.name)
+        # A wall that moved it away must not make the removal fail.
+        Path(file.name).touch()
+
+    assert "done" not in results, results
+
+
 def cannot_read_temporary_files(wall: Wall, folder: Path) -> None:
     """Temporary files and shared memory of the machine are not there."""
     places = [Path(tempfile.gettempdir()), Path("/dev/shm")]
@@ -353,15 +391,21 @@ def cannot_reach_the_network(wall: Wall, folder: Path) -> None:
         import socket
         attempt(socket.create_connection, ("127.0.0.1", port), 2)
         attempt(lambda: socket.socket(socket.AF_UNIX).connect(name))
+        attempt(lambda: socket.socketpair(type=socket.SOCK_DGRAM)[0].sendto(b"x", path))
         for family in (socket.AF_VSOCK, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_ALG):
             attempt(socket.socket, family, socket.SOCK_RAW)
     """
-    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as local:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_UNIX) as local,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as letters,
+    ):
         local.bind(name)
         local.listen()
+        letters.bind(path := str(folder / "letters"))
         port = tcp.getsockname()[1]
 
-        assert "done" not in found(wall, folder, source, port=port, name=name)
+        assert "done" not in found(wall, folder, source, port=port, name=name, path=path)
         for listener in (tcp, local):
             listener.setblocking(False)
             with contextlib.suppress(BlockingIOError):
@@ -370,17 +414,42 @@ def cannot_reach_the_network(wall: Wall, folder: Path) -> None:
 
 
 def cannot_signal_other_processes(wall: Wall, folder: Path) -> None:
-    """A process of the person who grades survives a kill by number."""
+    """A process of the person who grades survives a kill by number, and one that the kernel is to send."""
     source = """
-        import os, signal
+        import fcntl, os, signal
         assert other > 1
+        def has_it_sent():
+            reader, writer = os.pipe()
+            fcntl.fcntl(reader, fcntl.F_SETOWN, other)
+            fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)
+            os.write(writer, b"x")
         attempt(os.kill, other, signal.SIGKILL)
+        attempt(has_it_sent)
     """
     with sentinel("sentinel") as process:
         results = found(wall, folder, source, other=process.pid)
 
         assert process.poll() is None
         assert results[0] in ("ProcessLookupError", "PermissionError")
+
+
+def cannot_steer_other_processes(wall: Wall, folder: Path) -> None:
+    """Limits, rank and processors of a process of the person who grades stay as they are."""
+    source = """
+        import os, resource
+        for number in (other, os.getppid()):
+            attempt(resource.prlimit, number, resource.RLIMIT_CORE, (0, 0))
+            attempt(os.setpriority, os.PRIO_PROCESS, number, 19)
+            attempt(os.sched_setaffinity, number, {min(os.sched_getaffinity(0))})
+            attempt(os.sched_setscheduler, number, os.SCHED_BATCH, os.sched_param(0))
+        attempt(os.setpriority, os.PRIO_USER, 0, 19)
+    """
+    with sentinel("sentinel") as process:
+        results = found(wall, folder, source, other=process.pid)
+        scheduler = os.sched_getscheduler(process.pid)
+
+    assert "done" not in results[:4]
+    assert scheduler == os.SCHED_OTHER
 
 
 def cannot_change_its_own_code(wall: Wall, folder: Path) -> None:
@@ -489,6 +558,53 @@ def cannot_write_elsewhere(wall: Wall, folder: Path) -> None:
     assert found(wall, folder, source) == []
 
 
+def cannot_leave_files(wall: Wall, folder: Path) -> None:
+    """What it writes to the usual places is not there for anybody who comes later."""
+    name = f"wall_conformance_{uuid.uuid4().hex}"
+    source = """
+        import os
+        for place in places:
+            attempt(lambda: open(os.path.join(place, name), "w").close())
+    """
+    places = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", str(Path.home())]
+    found(wall, folder, source, places=places, name=name)
+    left = [path for path in (Path(place, name) for place in places) if path.exists()]
+    for path in left:
+        path.unlink(missing_ok=True)
+
+    assert left == []
+
+
+def cannot_truncate_files(wall: Wall, folder: Path) -> None:
+    """A file of the person who grades, and one that the hand-in may read, keep their contents."""
+    source = """
+        import os
+        for path in (mine, str(hand_in.parent / "helper.py")):
+            attempt(os.truncate, path, 0)
+            attempt(os.open, path, os.O_RDONLY | os.O_TRUNC)
+    """
+    with tempfile.NamedTemporaryFile(dir=Path.home(), prefix=".wall_conformance_") as file:
+        Path(file.name).write_text("kept")
+        results = found(wall, folder, source, mine=file.name)
+
+        assert Path(file.name).read_text() == "kept"
+    assert (folder / "handin" / "helper.py").read_text() == "ANSWER = 42\n"
+    assert "done" not in results
+
+
+def cannot_mark_files(wall: Wall, folder: Path) -> None:
+    """No note can be left in the flags, the version or the hints of a file that it may read."""
+    source = """
+        import fcntl, os
+        handle = os.open(hand_in, os.O_RDONLY)
+        for request, length in ((0x40086602, 8), (0x40087602, 8), (0x401C5820, 28)):
+            attempt(fcntl.ioctl, handle, request, bytes(length))
+        attempt(fcntl.fcntl, handle, 1036, (3).to_bytes(8, "little"))
+    """
+
+    assert "done" not in found(wall, folder, source)
+
+
 def cannot_change_the_mode_of_files(wall: Wall, folder: Path) -> None:
     """Modes, owners, times and attributes of files outside of its scratch folder stay as they are."""
     source = """
@@ -504,11 +620,13 @@ def cannot_change_the_mode_of_files(wall: Wall, folder: Path) -> None:
     try:
         assert "done" not in found(wall, folder, source)
     finally:
+        # Whose library it is not could not have let it be changed either.
         with contextlib.suppress(OSError):
             os.removexattr(library, "user.test")
-        os.chown(library, before.st_uid, before.st_gid)
-        library.chmod(before.st_mode)
-        os.utime(library, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with contextlib.suppress(PermissionError):
+            os.chown(library, before.st_uid, before.st_gid)
+            library.chmod(before.st_mode)
+            os.utime(library, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def cannot_tell_the_machine(wall: Wall, folder: Path) -> None:
@@ -668,9 +786,10 @@ def dies_with_the_one_who_started_it(wall: Wall, folder: Path) -> None:
 import sys, time
 from pathlib import Path
 from grader.challenge import Limits
-from grader.walls import WALLS, Job
+from grader.walls import WALLS, Job, PlainProcess
 job = Job(Path({job["worker"]!r}), Path({job["handin"]!r}), None, Path({job["scratch"]!r}), Limits())
-(wall,) = [wall for wall in WALLS if wall.name == {wall.name!r}]
+walls = (*WALLS, PlainProcess(abi=0))
+wall = next(wall for wall in walls if wall.name == {wall.name!r})
 wall.start(job, 0, 1, 2)
 time.sleep(600)
 """
@@ -917,14 +1036,19 @@ CHECKS: tuple[Check, ...] = (
     cannot_read_the_kit,
     cannot_read_the_users,
     cannot_read_what_lies_beside_it,
+    cannot_read_by_a_detour,
     cannot_read_temporary_files,
     cannot_import_other_packages,
     cannot_see_other_processes,
     cannot_reach_the_network,
     cannot_signal_other_processes,
+    cannot_steer_other_processes,
     cannot_change_its_own_code,
     cannot_change_the_kernels_settings,
     cannot_write_elsewhere,
+    cannot_leave_files,
+    cannot_truncate_files,
+    cannot_mark_files,
     cannot_change_the_mode_of_files,
     has_no_privileges,
     cannot_call_what_it_does_not_need,
@@ -955,25 +1079,42 @@ CHECKS: tuple[Check, ...] = (
 )
 
 _SAME_USER = "a plain process may whatever the person who started it may"
-# By level: which checks fail, and why nothing can be done about it there.
-GAPS: dict[str, dict[Check, str]] = {
-    "strong": {},
-    "medium": {},
-    "weak": {
-        cannot_read_the_home_folder: _SAME_USER,
-        cannot_read_the_kit: _SAME_USER,
-        cannot_read_the_users: _SAME_USER,
-        cannot_read_what_lies_beside_it: _SAME_USER,
-        cannot_read_temporary_files: _SAME_USER,
-        cannot_import_other_packages: "all installed packages are in one folder",
-        cannot_see_other_processes: _SAME_USER,
-        cannot_signal_other_processes: _SAME_USER,
-        cannot_change_its_own_code: _SAME_USER,
-        cannot_tell_the_machine: _SAME_USER,
-        cannot_write_elsewhere: _SAME_USER,
-        dies_with_the_one_who_started_it: "nothing but the supervisor itself knows its processes",
-        daemons_that_hide_die_with_it: "an orphan is known only by the environment that it inherits",
-    },
+_OLD_LANDLOCK = "the kernel's Landlock is too old to deny it"
+# By version of Landlock: which checks fail of a plain process that confines itself by less than that.
+_CLOSED_BY: dict[int, tuple[Check, ...]] = {
+    1: (
+        cannot_read_the_home_folder,
+        cannot_read_the_kit,
+        cannot_read_the_users,
+        cannot_read_what_lies_beside_it,
+        cannot_read_by_a_detour,
+        cannot_read_temporary_files,
+        cannot_import_other_packages,
+        cannot_see_other_processes,
+        cannot_change_its_own_code,
+        cannot_write_elsewhere,
+        cannot_leave_files,
+    ),
+    3: (cannot_truncate_files,),
+    6: (cannot_signal_other_processes,),
 }
-if hasattr(os, "geteuid") and os.geteuid() == 0:
-    GAPS["weak"][cannot_change_the_kernels_settings] = _SAME_USER
+
+
+def gaps(wall: Wall) -> dict[Check, str]:
+    """Return which checks fail behind a wall, and why nothing can be done about it there."""
+    return plain_gaps(wall.abi) if isinstance(wall, PlainProcess) else {}
+
+
+def plain_gaps(abi: int) -> dict[Check, str]:
+    """Return the gaps of a plain process that confines itself by a version of Landlock; 0: not at all."""
+    found = {
+        cannot_tell_the_machine: "a name of its own takes a namespace, or a supervisor of calls",
+        dies_with_the_one_who_started_it: "nothing but the supervisor itself knows its processes",
+    }
+    reason = _OLD_LANDLOCK if abi else _SAME_USER
+    for since, checks in _CLOSED_BY.items():
+        if abi < since:
+            found |= dict.fromkeys(checks, reason)
+    if not abi and hasattr(os, "geteuid") and os.geteuid() == 0:
+        found[cannot_change_the_kernels_settings] = _SAME_USER
+    return found
