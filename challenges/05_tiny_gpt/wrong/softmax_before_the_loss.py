@@ -1,5 +1,5 @@
 """The model returns probabilities, and cross_entropy takes their softmax again."""
-# caught-by: test_training_beats_the_unigram
+# caught-by: test_beats_the_best_ngram
 # advice: Your model ends in a softmax, so its "logits" lie in 0..1 and can never be sure. Return
 # advice: the output of the last linear layer.
 
