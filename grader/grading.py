@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from leaderboard.score import (
     Status,
     SubmissionInfo,
     Usage,
+    Walls,
     score_id,
 )
 
@@ -63,11 +64,15 @@ def grade(
     try:
         submission = submissions.read(source, attempt.challenge.starter.name)
     except HandInError as error:
-        unreadable = submissions.unreadable(source)
-        return build_score(
-            attempt, unreadable, _ungradable(str(error)), attempt.seed or new_seed(), "none"
-        )
+        return unread(source, attempt, error)
     return grade_submission(submission, attempt, wall, on_progress)
+
+
+def unread(source: str, attempt: Attempt, error: HandInError) -> Score:
+    """Return the score of a hand-in that cannot be read."""
+    submission = submissions.unreadable(source)
+    seed = attempt.seed or new_seed()
+    return build_score(attempt, submission, _ungradable(str(error)), seed, "none")
 
 
 def grade_submission(
@@ -96,13 +101,28 @@ def grade_runs(
     wall = wall or choose()
     limits = attempt.limits_in_force()
     request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
+
+    def produce() -> Outcome:
+        return supervise(attempt.challenge, hand_ins, request, wall, on_progress)
+
+    return scored(attempt, hand_ins, runs, wall.level, produce)
+
+
+def scored(
+    attempt: Attempt,
+    hand_ins: Mapping[str, Submission],
+    runs: list[Run],
+    level: Walls,
+    produce: Callable[[], Outcome],
+) -> list[Score]:
+    """Return a score for each run of the outcome that `produce` returns."""
     try:
-        outcome = supervise(attempt.challenge, hand_ins, request, wall, on_progress)
+        outcome = produce()
     except JudgeFault as fault:
         verdict = Verdict("grader_fault", str(fault), [], None, "", "")
         outcome = Outcome([verdict] * len(runs), "", (), 0.0, 0.0, 0.0)
     return [
-        build_score(attempt, hand_ins[run.folder], outcome, run.seed, wall.level, verdict)
+        build_score(attempt, hand_ins[run.folder], outcome, run.seed, level, verdict)
         for run, verdict in zip(runs, outcome.verdicts, strict=True)
     ]
 

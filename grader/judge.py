@@ -30,7 +30,11 @@ def main() -> NoReturn:
     data = path.read_bytes()
     # Gone before the hand-in's code can run: that waits for our first message.
     path.unlink()
-    request = msgspec.json.decode(data, type=JudgeRequest)
+    judge(msgspec.json.decode(data, type=JudgeRequest), reader, writer, report)
+
+
+def judge(request: JudgeRequest, reader: int, writer: int, report: int) -> NoReturn:
+    """Judge over the channel `reader`, `writer`, say what comes of it on `report`, and end the process."""
 
     def send(event: Event) -> None:
         wire.write_all(report, encode_event(event))

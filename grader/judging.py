@@ -33,13 +33,9 @@ RETIRING_S: Final = 20.0
 def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> None:
     """Load the hand-in, run every run of the request, send progress and one verdict for each run."""
     challenge = load(Path(request.challenge))
-    torch.set_num_threads(1)
-    # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
-    torch.set_deterministic_debug_mode("warn")
+    _settle(challenge)
     device = torch.device(request.device)
     transports = [PipeTransport(*ends) for ends in ((reader, writer), request.second) if ends]
-    # Specs import their own helper modules, such as the language of challenge 05.
-    sys.path.insert(0, str(challenge.folder / "specs"))
     sides: _Sides | None = None
     for number, run in enumerate(request.runs):
         if sides is None or run.folder != request.runs[number - 1].folder:
@@ -54,6 +50,43 @@ def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> No
             send(_ended(*refusal))
         else:
             send(_run(challenge, sides, run, request, send))
+
+
+def warm_up(folder: Path) -> None:
+    """Import what a grading of the challenge needs, and grade the worked solution against itself once.
+
+    So whatever torch, pytest and the specs load when they are first used is loaded. Challenges that train
+    are not graded.
+    """
+    challenge = load(folder)
+    _settle(challenge)
+    for name in challenge.imports:
+        import_module(name)
+    if challenge.train is not None:
+        return
+    request = JudgeRequest(str(folder), "cpu", challenge.limits, [Run("0")])
+    context = Context(
+        challenge=challenge,
+        submission=_reference(challenge, request),
+        second=lambda: _reference(challenge, request),
+        reference=_reference(challenge, request),
+        fresh_reference=lambda: _reference(challenge, request),
+        seed="0",
+        budget=0.0,
+        on_spec=lambda name: None,
+    )
+    _pytest(challenge, context)
+
+
+def _settle(challenge: Challenge) -> None:
+    """Set torch and the import path as a judge needs them."""
+    torch.set_num_threads(1)
+    # Not use_deterministic_algorithms: that imports the compiler stack, two seconds of it.
+    torch.set_deterministic_debug_mode("warn")
+    # Specs import their own helper modules, such as the language of challenge 05.
+    folder = str(challenge.folder / "specs")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def _retiring(transport: PipeTransport, send: Send) -> Callable[[], None]:
@@ -197,16 +230,10 @@ def _pytest(challenge: Challenge, context: Context) -> dict[str, object]:
     report = JSONReport()
     folder = str(challenge.folder / "specs")
     options = ["-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider"]
-    options += [
-        "-p",
-        "no:faulthandler",
-        "-p",
-        "no:doctest",
-        "-p",
-        "no:junitxml",
-        "-q",
-        "--tb=short",
-    ]
+    # The last two collect garbage ten times, through all of torch's objects: a fifth of a second.
+    for name in ("faulthandler", "doctest", "junitxml", "unraisableexception", "threadexception"):
+        options += ["-p", f"no:{name}"]
+    options += ["-q", "--tb=short"]
     options += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
     # No conftest.py: those of folders above have no business in the judge.
     options += ["--json-report-file=none", "--import-mode=importlib", "--noconftest", folder]

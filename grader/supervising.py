@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Protocol
 
 import msgspec
 
@@ -67,23 +67,26 @@ def supervise(
     """
     with sweeping.workspace() as folder:
         jobs = _stage(folder, challenge, hand_ins, request)
-        pair = _Pair(wall, jobs, folder, request)
-        try:
-            limit = pair.watch(request, on_progress)
-        finally:
-            pair.end()
-        return pair.outcome(request, limit)
+        return finish(_start_pair(wall, jobs, folder, request), request, on_progress)
+
+
+def finish(pair: Pair, request: JudgeRequest, on_progress: OnProgress | None = None) -> Outcome:
+    """Watch a pair until it is done or a limit is reached, end it, and return what it produced."""
+    try:
+        limit = pair.watch(request, on_progress)
+    finally:
+        pair.end()
+    return pair.outcome(request, limit)
 
 
 def _stage(
     folder: Path, challenge: Challenge, hand_ins: Mapping[str, Submission], request: JudgeRequest
 ) -> list[Job]:
     """Copy what the workers may see: their own modules, the rig, the hand-in."""
-    worker, hand_in = folder / "worker", folder / "handin"
+    worker, hand_in = copy_worker(folder), folder / "handin"
     # Other descriptors than the standard streams reach the judge on POSIX systems only.
     count = challenge.workers if os.name == "posix" else 1
     scratches = [folder / f"scratch{number}" for number in range(count)]
-    shutil.copytree(WORKER_MODULES, worker, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (hand_in, *scratches):
         path.mkdir()
     for name, submission in hand_ins.items():
@@ -93,17 +96,20 @@ def _stage(
         rig = Path(shutil.copy(challenge.rig, folder / "rig.py"))
     make_readable(folder)
     cuda = request.device.startswith("cuda")
-    shown_name = _shown_name(hand_ins)
-    return [
-        Job(worker, hand_in, rig, scratch, request.limits, cuda, shown_name)
-        for scratch in scratches
-    ]
+    name = shown_name(hand_ins.get(""))
+    return [Job(worker, hand_in, rig, scratch, request.limits, cuda, name) for scratch in scratches]
 
 
-def _shown_name(hand_ins: Mapping[str, Submission]) -> str:
+def copy_worker(folder: Path) -> Path:
+    """Copy the worker's modules into a folder that a wall can show."""
+    worker = folder / "worker"
+    shutil.copytree(WORKER_MODULES, worker, ignore=shutil.ignore_patterns("__pycache__"))
+    return worker
+
+
+def shown_name(submission: Submission | None) -> str:
     """Return the main file's own name if it is an ordinary one, for tracebacks."""
-    files = hand_ins[""].files if "" in hand_ins else {}
-    name = next(iter(files), "")
+    name = next(iter(submission.files), "") if submission else ""
     return name if re.fullmatch(r"[\w-]{1,60}\.py", name) else "submission.py"
 
 
@@ -115,7 +121,7 @@ def _write_request(folder: Path, request: JudgeRequest) -> Path:
     return path
 
 
-class _Channel:
+class Channel:
     """Two pipes between the judge and one worker."""
 
     def __init__(self) -> None:
@@ -132,34 +138,51 @@ class _Channel:
             os.close(descriptor)
 
 
-class _Pair:
+class JudgeProcess(Protocol):
+    """What a supervisor needs of a judge: a process of its own, or a child of a warm one."""
+
+    @property
+    def stderr(self) -> IO[bytes] | None:
+        """Its line to the supervisor."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, if that is known."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+        ...
+
+    def kill(self) -> None:
+        """End it."""
+        ...
+
+
+class Pair:
     """A running judge and its worker, or two workers, with crossed streams."""
 
-    def __init__(self, wall: Wall, jobs: list[Job], folder: Path, request: JudgeRequest) -> None:
-        self._started = time.monotonic()
-        self._workers: list[Running] = []
-        channels = [_Channel() for _ in jobs]
-        try:
-            self._judge = _start_judge(channels, folder, request)
-            try:
-                for job, channel in zip(jobs, channels, strict=True):
-                    streams = channel.to_worker[0], channel.to_judge[1], subprocess.PIPE
-                    self._workers.append(wall.start(job, *streams))
-            except BaseException:
-                self._judge.kill()
-                for worker in self._workers:
-                    worker.kill()
-                raise
-        finally:
-            for channel in channels:
-                channel.close()
+    def __init__(
+        self,
+        judge: JudgeProcess,
+        workers: Sequence[Running],
+        request: JudgeRequest,
+        started: float,
+    ) -> None:
+        """`started`: when that began, by time.monotonic."""
+        self._started = started
+        self._judge = judge
+        self._workers = workers
         self._limits = request.limits
         self._peak_mb = self._cpu_s = 0.0
         self._exit_code: int | None = None
-        self._prints = [
-            Prints(worker.process.stderr, request.limits, self._started) for worker in self._workers
-        ]
-        self._events = Events(self._judge.stderr)
+        self._prints = [Prints(worker.stderr, request.limits, started) for worker in workers]
+        self._events = Events(judge.stderr)
 
     def watch(self, request: JudgeRequest, on_progress: OnProgress | None) -> Limit | None:
         """Wait until the judge is done; returns the limit that was reached, if any."""
@@ -194,9 +217,8 @@ class _Pair:
         # The worker first: the judge then sees its end, never the other way round.
         if any(verdict.status == "crashed" for verdict in self._events.verdicts):
             # It is dead already; its exit code is worth the moment that it takes to be reaped.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker = self._workers[-1 if self._events.retired else 0]
-                self._exit_code = worker.process.wait(0.5)
+            worker = self._workers[-1 if self._events.retired else 0]
+            self._exit_code = worker.exit_code(0.5)
         for worker in self._workers:
             worker.kill()
         # The judge ends by itself when it has reported, or when it sees that the worker is gone.
@@ -243,8 +265,29 @@ class _Pair:
         )
 
 
+def _start_pair(wall: Wall, jobs: list[Job], folder: Path, request: JudgeRequest) -> Pair:
+    started = time.monotonic()
+    workers: list[Running] = []
+    channels = [Channel() for _ in jobs]
+    try:
+        judge = _start_judge(channels, folder, request)
+        try:
+            for job, channel in zip(jobs, channels, strict=True):
+                streams = channel.to_worker[0], channel.to_judge[1], subprocess.PIPE
+                workers.append(wall.start(job, *streams))
+        except BaseException:
+            judge.kill()
+            for worker in workers:
+                worker.kill()
+            raise
+    finally:
+        for channel in channels:
+            channel.close()
+    return Pair(judge, workers, request, started)
+
+
 def _start_judge(
-    channels: list[_Channel], folder: Path, request: JudgeRequest
+    channels: list[Channel], folder: Path, request: JudgeRequest
 ) -> subprocess.Popen[bytes]:
     """Start the judge with the first channel as its standard streams, and the second beside them."""
     (reader, writer), *others = [channel.judge_end for channel in channels]
@@ -259,7 +302,7 @@ def _start_judge(
         stdin=reader,
         stdout=writer,
         stderr=subprocess.PIPE,
-        env={**_judge_environment(), "TMPDIR": str(scratch)},
+        env={**judge_environment(), "TMPDIR": str(scratch)},
         pass_fds=[descriptor for end in others for descriptor in end],
         # Ctrl-C is the supervisor's to handle: it ends all in order.
         start_new_session=True,
@@ -309,7 +352,7 @@ def _wall_limit(limits: Limits, elapsed: float) -> Limit:
     )
 
 
-def _judge_environment() -> dict[str, str]:
+def judge_environment() -> dict[str, str]:
     """Return the caller's environment without what would steer Python, pytest or the threads."""
     steering = ("PYTHON", "PYTEST", "OMP_", "MKL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -29,6 +30,7 @@ ALONE: Final = 3
 # Of more processes and files than these only the number counts: it is beyond every limit.
 MEASURED: Final = 1000
 FILES_COUNTED: Final = 20_000
+KILLING_ROUNDS: Final = 40
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Job(msgspec.Struct, frozen=True):
     cuda: bool = False
     shown_name: str = "submission.py"
     """What tracebacks call the hand-in's main file."""
+    warm: bool = False
+    """Whether it is to fork a child for each of many hand-ins; see worker/zygote.py."""
 
 
 class Confinement(msgspec.Struct, frozen=True):
@@ -96,9 +100,20 @@ class Running:
         self._cpu: dict[tuple[int, float], float] = {}
         self._most_cpu = 0.0
 
+    @property
+    def stderr(self) -> IO[bytes] | None:
+        """What the hand-in prints to."""
+        return self.process.stderr
+
     def poll(self) -> int | None:
         """Return the exit code, or None while the worker runs."""
         return self.process.poll()
+
+    def exit_code(self, patience: float) -> int | None:
+        """Return the exit code if the worker ends by itself within so many seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(patience)
+        return None
 
     def usage(self, exact_above_mb: float = 0.0) -> Usage:
         """Measure the tree now. CPU seconds of processes that have ended stay counted.
@@ -106,7 +121,7 @@ class Running:
         Memory is the sum of what each process holds. Only if that is above `exact_above_mb`, pages
         that processes share are split between them (PSS), which takes far longer to find out.
         """
-        memory, count, threads, living, members = 0, 0, 0, 0.0, self._tree()
+        memory, count, threads, living, members = 0, 0, 0, 0.0, self.tree()
         for process in members[:MEASURED]:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
@@ -124,7 +139,7 @@ class Running:
             with contextlib.suppress(psutil.Error):
                 memory = sum(map(_exact_memory, members[:MEASURED]))
         count += len(members[MEASURED:])
-        size, files = self._disk()
+        size, files = self.disk()
         # Not their sum: whoever was seen alive and then waited for is in both.
         cpu = max(sum(self._cpu.values()), living, self._most_cpu)
         self._most_cpu = cpu
@@ -132,26 +147,28 @@ class Running:
 
     def kill(self) -> None:
         """End the whole tree and reap it."""
-        for _ in range(40):
-            for process in self._tree():
+        seen: dict[psutil.Process, None] = {}
+        for _ in range(KILLING_ROUNDS):
+            seen |= dict.fromkeys(self.tree())
+            for process in seen:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
-            others = [process for process in self._tree() if process.pid != self.process.pid]
-            for process in others:
-                # An orphan that we adopted is ours to reap.
-                with contextlib.suppress(psutil.Error):
-                    process.wait(0)
-            if self.process.poll() is not None and not any(map(_alive, others)):
+            # The first one is the other library's to reap: it keeps the exit code.
+            others = [process for process in seen if process.pid != self.process.pid]
+            seen = {process: None for process in others if not _gone(process)}
+            if self.process.poll() is not None and not seen:
                 break
+            time.sleep(0.002)
         self.process.wait()
 
-    def _disk(self) -> tuple[int, int]:
+    def disk(self) -> tuple[int, int]:
         """Return the bytes and the number of files that it has in its scratch folder."""
         return _disk_usage(self._scratch) if self._scratch else (0, 0)
 
-    def _tree(self) -> list[psutil.Process]:
+    def tree(self) -> list[psutil.Process]:
+        """Return the worker and all that descends from it."""
         try:
             return [self._root, *self._root.children(recursive=True)]
         except psutil.Error:
@@ -187,11 +204,14 @@ def _exact_memory(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
 
 
-def _alive(process: psutil.Process) -> bool:
+def _gone(process: psutil.Process) -> bool:
+    """Whether it has ended and was reaped; an orphan that we adopted is ours to reap."""
+    with contextlib.suppress(psutil.Error):
+        process.wait(0)
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return not process.is_running()
     except psutil.Error:
-        return False
+        return True
 
 
 @contextlib.contextmanager
@@ -254,6 +274,8 @@ def settings(
         "shown_name": job.shown_name,
         "call_filter": call_filter,
         "confinement": msgspec.to_builtins(confinement),
+        # Of our processes: a warm worker must be in another one, since it ends whatever is in its own.
+        "warm_outside": str(Path("/proc/self/ns/pid").readlink()) if job.warm else None,
     }
     return json.dumps(values)
 

@@ -80,10 +80,11 @@ class BubblewrapRunning(Running):
         super().__init__(process)
         self._token = token
 
-    def _disk(self) -> tuple[int, int]:
+    def disk(self) -> tuple[int, int]:
+        """Return the number of files: their size is bounded by their file systems."""
         files = 0
         # The first process of the namespace is bwrap itself; the hand-in cannot change its root.
-        for first in self._tree()[1:2]:
+        for first in self.tree()[1:2]:
             root = Path(f"/proc/{first.pid}/root")
             with contextlib.suppress(OSError):
                 # While it is being set up, its root is still that of the machine.

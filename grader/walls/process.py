@@ -99,7 +99,8 @@ class PlainRunning(Running):
         super().__init__(process, job.scratch)
         self._token = token
 
-    def _tree(self) -> list[psutil.Process]:
-        members = dict.fromkeys(super()._tree())
+    def tree(self) -> list[psutil.Process]:
+        """Return the worker, all that descends from it, and orphans."""
+        members = dict.fromkeys(super().tree())
         members |= dict.fromkeys(session_members(self.process.pid, self._token))
         return list(members)

@@ -61,9 +61,10 @@ class SandlockRunning(Running):
         except subprocess.TimeoutExpired:
             super().kill()
 
-    def _tree(self) -> list[psutil.Process]:
+    def tree(self) -> list[psutil.Process]:
+        """Return the worker and all that descends from it."""
         # Without the holder itself: its memory is ours.
-        return super()._tree()[1:]
+        return super().tree()[1:]
 
 
 def _hold(

@@ -26,13 +26,19 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     sys.argv[:] = ["submission.py"]
     reader, writer = _private_channel()
-    _limit(settings["limits"])
+    # A warm worker's children have the limit of processor time, each for itself.
+    _limit(settings["limits"], of_cpu=settings["warm_outside"] is None)
     _package(Path(__file__).parent)
     if sys.platform == "linux":
         _confine(settings["call_filter"], settings["confinement"])
     hand_in = Path(settings["submission"])
     sys.path.extend(settings["site"])
-    from kit_worker import process  # type: ignore[import-not-found]
+    if settings["warm_outside"]:
+        from kit_worker import zygote  # type: ignore[import-not-found]
+
+        os.close(writer)
+        zygote.serve(reader, hand_in.parent, settings["warm_outside"])
+    from kit_worker import process
 
     rig = settings["rig"]
     process.serve(reader, writer, hand_in, Path(rig) if rig else None, settings["shown_name"])
@@ -53,7 +59,7 @@ def _private_channel() -> tuple[int, int]:
     return reader, writer
 
 
-def _limit(limits: dict[str, int]) -> None:
+def _limit(limits: dict[str, int], of_cpu: bool) -> None:
     """Lower the process limits where the platform has them; a later raise is refused."""
     try:
         import resource
@@ -63,9 +69,10 @@ def _limit(limits: dict[str, int]) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_FSIZE: limits["file_mb"] << 20,
-        # One second more than the watchdog allows: it gives the better message.
-        resource.RLIMIT_CPU: int(limits["cpu_s"]) + 1,
     }
+    if of_cpu:
+        # One second more than the watchdog allows: it gives the better message.
+        wanted[resource.RLIMIT_CPU] = int(limits["cpu_s"]) + 1
     for kind, value in wanted.items():
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -7,6 +7,7 @@ import importlib
 import os
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -35,8 +36,18 @@ class Channel:
         self.send(wire.Frame(wire.encode_message(message), b""))
 
 
-def serve(reader: int, writer: int, hand_in: Path, rig: Path | None, shown_name: str) -> NoReturn:
-    """Answer requests from descriptor `reader` on descriptor `writer` until the judge closes it."""
+def serve(
+    reader: int,
+    writer: int,
+    hand_in: Path,
+    rig: Path | None,
+    shown_name: str,
+    at_end: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Answer requests from descriptor `reader` on descriptor `writer` until the judge closes it.
+
+    `at_end` is called then.
+    """
     channel = Channel(reader, writer)
     # Where there is no hand-in at the root there is a series of them in folders below it.
     series = not hand_in.exists()
@@ -51,6 +62,7 @@ def serve(reader: int, writer: int, hand_in: Path, rig: Path | None, shown_name:
             (_serve_series if series else _serve_one)(channel, hand_in.parent, rig, shown_name)
     except (wire.EndOfStream, BrokenPipeError):
         pass
+    at_end()
     _leave(0)
 
 

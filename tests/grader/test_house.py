@@ -32,9 +32,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
-        "grader.judging grader.judge",
-        "grader.supervising grader.grading",
-        "grader.verify",
+        "grader.judging grader.judge grader.warm_judge",
+        "grader.supervising grader.grading grader.warm",
+        "grader.pool grader.verify",
         "grader.render grader.specs_page grader.doctor_command",
         "grader.grade_command grader.verify_command grader.cli grader.__main__",
     )
@@ -54,6 +54,7 @@ SUPERVISOR = [
         "doctor",
         "grading",
         "listening",
+        "pool",
         "render",
         "starting",
         "submission",
@@ -61,6 +62,7 @@ SUPERVISOR = [
         "verdict",
         "verify",
         "walls",
+        "warm",
         "words",
     )
 ]
