@@ -15,6 +15,7 @@ that a machine that slows down slows all of them:
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import platform
 import statistics
@@ -188,8 +189,6 @@ def measure(rounds: int, each: int) -> str:
 
 def main() -> None:
     """Measure, print, and write if asked."""
-    import torch
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--each", type=int, default=12)
@@ -198,7 +197,7 @@ def main() -> None:
     table = (
         f"Challenge {KEY}, distinct right hand-ins, {options.each} in a round, medians of {options.rounds} "
         f"rounds, on {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}.\n\n{measure(options.rounds, options.each)}"
+        f"torch {importlib.metadata.version('torch')}.\n\n{measure(options.rounds, options.each)}"
     )
     print(table)
     if options.write:

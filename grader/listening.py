@@ -30,6 +30,8 @@ class Events:
         self.verdicts: list[Verdict] = []
         self.progress: Progress | None = None
         self.retired = False
+        self.over = False
+        """Whether the judge can say no more."""
         self._stream = stream
         self._changed = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -59,6 +61,7 @@ class Events:
             elif event is not None:
                 self.retired = True
             self._changed.set()
+        self.over = True
         self._changed.set()
 
 

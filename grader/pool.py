@@ -24,16 +24,16 @@ import msgspec
 from grader import submission as submissions
 from grader import sweeping
 from grader.challenge import Challenge, Limits
-from grader.errors import HandInError
+from grader.errors import HandInError, JudgeFault
 from grader.grading import Attempt, grade_submission, new_seed, scored, unread
 from grader.submission import Submission
-from grader.supervising import Channel, OnProgress, Outcome, finish
+from grader.supervising import Channel, OnProgress, Outcome, Pair, finish
 from grader.verdict import JudgeRequest, Run
 from grader.walls import Wall, choose
-from grader.warm import LostError, WarmJudge, WarmWorker, start_pair
+from grader.warm import LostError, WarmChild, WarmJudge, WarmWorker, start_pair
 from leaderboard.score import Score
 
-LEARNING_S: Final = 60.0
+ATTEMPTS: Final = 2
 
 
 class Pool:
@@ -59,7 +59,10 @@ class Pool:
     def submit(
         self, submission: Submission, attempt: Attempt, on_progress: OnProgress | None = None
     ) -> Future[Score]:
-        """Queue a hand-in that was read already; its score comes when a slot has graded it."""
+        """Queue a hand-in that was read already; its score comes when a slot has graded it.
+
+        `on_progress` is called in the slot's thread.
+        """
         future = self._threads.submit(lambda: self._slot().grade(submission, attempt, on_progress))
         self._queued.add(future)
         future.add_done_callback(self._queued.discard)
@@ -70,7 +73,7 @@ class Pool:
         return await asyncio.wrap_future(self.submit(submission, attempt))
 
     def warm(self, challenge: Challenge) -> None:
-        """Have every slot that is idle get ready for a challenge."""
+        """Have a slot get ready for a challenge, and wait until it is."""
         self._threads.submit(lambda: self._slot().prepare(challenge, challenge.limits)).result()
 
     def close(self) -> None:
@@ -136,20 +139,28 @@ class _Slot:
         request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, [run])
 
         def produce() -> Outcome:
-            judge, worker = self.prepare(attempt.challenge, limits)
+            pair, child = self._start(attempt.challenge, submission, request)
             try:
-                pair, child = start_pair(judge, worker, attempt.challenge, submission, request)
-            except LostError:
-                # Nothing of the hand-in has run yet: a new pair, once.
-                self.close()
-                judge, worker = self.prepare(attempt.challenge, limits)
-                pair, child = start_pair(judge, worker, attempt.challenge, submission, request)
-            outcome = finish(pair, request, on_progress)
-            if child.lost is not None:
-                self._drop_worker()
-            return outcome
+                return finish(pair, request, on_progress)
+            finally:
+                if child.lost is not None:
+                    self._drop_worker()
 
         return scored(attempt, {"": submission}, [run], self._wall.level, produce)[0]
+
+    def _start(
+        self, challenge: Challenge, submission: Submission, request: JudgeRequest
+    ) -> tuple[Pair, WarmChild]:
+        """Fork judge and worker for a hand-in, from new warm ones if those that we have are lost."""
+        for _ in range(ATTEMPTS):
+            try:
+                judge, worker = self.prepare(challenge, request.limits)
+                return start_pair(judge, worker, challenge, submission, request)
+            except LostError as error:
+                # Nothing of the hand-in has run yet.
+                lost = error
+                self.close()
+        raise JudgeFault(f"Judge and worker could not be kept ready: {lost}.")
 
     def prepare(self, challenge: Challenge, limits: Limits) -> tuple[WarmJudge, WarmWorker]:
         """Return a judge and a worker that are ready for hand-ins of this challenge."""

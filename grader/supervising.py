@@ -151,10 +151,6 @@ class JudgeProcess(Protocol):
         """How it ended, if that is known."""
         ...
 
-    def poll(self) -> int | None:
-        """Return None while it runs."""
-        ...
-
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; raises subprocess.TimeoutExpired."""
         ...
@@ -187,7 +183,7 @@ class Pair:
     def watch(self, request: JudgeRequest, on_progress: OnProgress | None) -> Limit | None:
         """Wait until the judge is done; returns the limit that was reached, if any."""
         metered = 0.0
-        while self._judge.poll() is None and not self._events.complete(len(request.runs)):
+        while not self._events.over and not self._events.complete(len(request.runs)):
             elapsed = time.monotonic() - self._started
             if self._events.retired and self._workers[0].poll() is None:
                 self._meter()

@@ -179,13 +179,6 @@ class WarmWorker:
         return 0.0
 
 
-class _Prints:
-    """What stands in the place of a process: the pipe that the hand-in prints to."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stderr = stream
-
-
 class WarmChild(Running):
     """The process of one hand-in, forked from a warm worker, and everything that it started."""
 
@@ -194,7 +187,7 @@ class WarmChild(Running):
         self._scratch = None
         self._cpu = {}
         self._most_cpu = 0.0
-        self.prints = prints
+        self._prints = prints
         self.lost: LostError | None = None
         self._status: int | None = None
         self._ended = False
@@ -202,7 +195,7 @@ class WarmChild(Running):
     @property
     def stderr(self) -> IO[bytes]:
         """The hand-in's prints."""
-        return self.prints
+        return self._prints
 
     def poll(self) -> int | None:
         """Return the exit code, or None while it has not been swept away."""
@@ -299,10 +292,6 @@ class WarmVerdicts:
         self.stderr = report
         self._judge = judge
         self._over = False
-
-    def poll(self) -> int | None:
-        """Return None until it was ended: that it is done shows in what it reports."""
-        return 0 if self._over else None
 
     def wait(self, timeout: float | None = None) -> int:
         """Return at once: it was ended, or is going to be."""

@@ -15,7 +15,7 @@ BATCH_SIZE = 16
 LEARNING_RATE = 3e-3
 WARM_UP_STEPS = 50
 NUM_STEPS = 1200
-TIME_SHARE = 0.45  # of the seconds allowed: slow cores make fewer steps, not a longer run
+TIME_SHARE = 0.85  # of the seconds allowed: slow cores make fewer steps, not a longer run
 HOLD = 0.5  # part of the schedule before the learning rate starts to fall
 
 
@@ -80,7 +80,7 @@ def build_model(vocab_size: int, max_seq_len: int) -> nn.Module:
 
 
 def train(model: nn.Module, tokens: Tensor, device: torch.device, seconds: float) -> None:
-    """Train the model in place on stories (N, T), within half of `seconds`."""
+    """Train the model in place on stories (N, T), within `seconds` on slow cores too."""
     started = time.perf_counter()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)

@@ -276,6 +276,29 @@ def test_a_warm_worker_refuses_our_own_process_namespace() -> None:
     assert "needs a process namespace of its own" in done.stderr
 
 
+def judges(pool: Pool) -> list[psutil.Process]:
+    """The children of warm judges: each judges a hand-in now."""
+    found = []
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "grader.warm_judge" in process.cmdline():
+                found += process.children()
+    return found
+
+
+def test_a_judge_that_dies_is_our_fault(pool: Pool, mini: Challenge) -> None:
+    """Where the judge ends in the middle, the record says so instead of blaming the hand-in."""
+    waiting = pool.submit(written(mini, "import time; time.sleep(60)"), Attempt(mini, "me"))
+    while not judges(pool):
+        assert not waiting.done()
+        time.sleep(0.02)
+    judges(pool)[0].kill()
+    score = waiting.result()
+
+    assert (score.status, score.score) == ("grader_fault", 0)
+    assert pool.grade(str(mini.solution), Attempt(mini, "me")).score == 100
+
+
 def test_a_pool_outlives_a_killed_judge(pool: Pool, mini: Challenge) -> None:
     """Where a warm process was killed from outside, the next grading starts a new one."""
     pool.warm(mini)
