@@ -67,7 +67,7 @@ def test_log_probs_agree_with_the_grammar_and_sum_to_one() -> None:
     """At every prefix the probabilities sum to 1, and the drawn token has the one that is stated."""
     for order in L.ORDERS:
         language = of_order(order)
-        stories = language.stories(3, "test")
+        stories = language.stories(1, "test")
         rows = zip(stories.tokens.tolist(), stories.log_probs.tolist(), strict=True)
         for (tokens, log_probs), t in itertools.product(rows, range(L.STORY_LEN)):
             probs = next_token_probs(language, tokens[:t])

@@ -168,34 +168,38 @@ HARM = {
 }
 
 
+LOOKS = """
+    import os, resource
+    seen = [
+        os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), len(os.sched_getaffinity(0)),
+        resource.getrlimit(resource.RLIMIT_NOFILE), os.listdir("/tmp"), os.listdir("/dev/shm"),
+        sum(name.isdigit() for name in os.listdir("/proc")),
+    ]
+    print(seen)
+"""
+
+
+@pytest.fixture(scope="module")
+def seen_cold(mini: Challenge) -> str:
+    """What a hand-in sees of its surroundings in a cold grading."""
+    with tempfile.TemporaryDirectory() as name:
+        written(mini, LOOKS).write(Path(name))
+        return grade(name, Attempt(mini, "me", seed=SEED)).output
+
+
 @pytest.mark.parametrize("name", HARM)
-def test_harm_does_not_reach_the_next_hand_in(name: str, pool: Pool, mini: Challenge) -> None:
+def test_harm_does_not_reach_the_next_hand_in(
+    name: str, pool: Pool, mini: Challenge, seen_cold: str
+) -> None:
     """What a hand-in does to the warm worker and leaves beside it is gone when the next one runs."""
     trick = "print('tried')\n" + textwrap.dedent(HARM[name])
     hostile = pool.submit(written(mini, trick), Attempt(mini, "hostile", seed=SEED)).result()
-    looks = """
-        import os, resource
-        seen = [
-            os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), len(os.sched_getaffinity(0)),
-            resource.getrlimit(resource.RLIMIT_NOFILE), os.listdir("/tmp"), os.listdir("/dev/shm"),
-            sum(name.isdigit() for name in os.listdir("/proc")),
-        ]
-        print(seen)
-    """
-    score = pool.submit(written(mini, looks), Attempt(mini, "honest", seed=SEED)).result()
-    alone = grade_text(mini, looks)
+    score = pool.submit(written(mini, LOOKS), Attempt(mini, "honest", seed=SEED)).result()
 
     assert "tried" in hostile.output
     assert (score.status, score.score) == ("graded", 100), score.message
     # The warm worker itself is one process more than there is in a cold grading.
-    assert score.output.replace(", 3]", ", 2]") == alone.output.replace(", 3]", ", 2]")
-
-
-def grade_text(mini: Challenge, trick: str) -> Score:
-    """The same hand-in, graded cold."""
-    with tempfile.TemporaryDirectory() as name:
-        written(mini, trick).write(Path(name))
-        return grade(name, Attempt(mini, "me", seed=SEED))
+    assert score.output.replace(", 3]", ", 2]") == seen_cold.replace(", 3]", ", 2]")
 
 
 def test_memory_does_not_grow(pool: Pool, mini: Challenge) -> None:

@@ -226,7 +226,7 @@ def test_the_judge_is_steered_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None
     ):
         monkeypatch.setenv(name, "changed")
     monkeypatch.setenv("HTTPS_PROXY", "kept")
-    passed = supervising._judge_environment()
+    passed = supervising.judge_environment()
 
     assert "changed" not in passed.values()
     assert passed["HTTPS_PROXY"] == "kept"
