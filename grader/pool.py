@@ -15,7 +15,6 @@ import contextlib
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -126,7 +125,8 @@ class _Slot:
         self._judge: WarmJudge | None = None
         self._worker: WarmWorker | None = None
         self._modules: dict[_Key, list[str]] = {}
-        self._stack = contextlib.ExitStack()
+        # The folders of the two processes, each gone with its process.
+        self._of_judge, self._of_worker = contextlib.ExitStack(), contextlib.ExitStack()
 
     def grade(
         self, submission: Submission, attempt: Attempt, on_progress: OnProgress | None = None
@@ -174,16 +174,16 @@ class _Slot:
         if key != self._key:
             self.close()
             self._key = key
-        judge, worker, fresh = self._judge, self._worker, []
+        judge, worker = self._judge, self._worker
         if judge is None:
-            judge = self._judge = WarmJudge(challenge, self._folder())
-            fresh.append(judge)
+            folder = self._of_judge.enter_context(sweeping.workspace())
+            judge = self._judge = WarmJudge(challenge, folder)
         if worker is None:
             # While the judge warms up.
-            worker = self._worker = WarmWorker(self._wall, self._folder(), limits)
+            folder = self._of_worker.enter_context(sweeping.workspace())
+            worker = self._worker = WarmWorker(self._wall, folder, limits)
             worker.load([*challenge.imports, *self._modules.get(key, ())])
-        for one in fresh:
-            one.wait_until_ready()
+        judge.wait_until_ready()
         if key not in self._modules:
             self._modules[key] = _modules_of(judge, worker, challenge, limits)
             worker.load(self._modules[key])
@@ -196,15 +196,13 @@ class _Slot:
             self._judge.close()
             self._judge = None
         self._key = None
-        self._stack.close()
+        self._of_judge.close()
 
     def _drop_worker(self) -> None:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-
-    def _folder(self) -> Path:
-        return self._stack.enter_context(sweeping.workspace())
+        self._of_worker.close()
 
 
 def _can_be_warm(attempt: Attempt, wall: Wall) -> bool:

@@ -88,7 +88,11 @@ class WarmWorker:
         nowhere = subprocess.DEVNULL
         self._running = wall.start(job, self._orders.theirs.fileno(), nowhere, nowhere)
         self._orders.theirs.close()
-        self._orders.answer(STARTING_S)
+        try:
+            self._orders.answer(STARTING_S)
+        except LostError:
+            self.close()
+            raise
         # The wall's own processes and the worker itself: whoever else is there belongs to a hand-in.
         self._own = {process.pid for process in self._running.tree()}
         self._memory_mb = self._resident_mb()
@@ -243,6 +247,7 @@ class WarmJudge:
 
     def __init__(self, challenge: Challenge, folder: Path) -> None:
         self._orders = _Orders()
+        self._ready = False
         scratch = folder / "judge"
         scratch.mkdir(mode=0o700)
         self._process = subprocess.Popen(
@@ -256,8 +261,10 @@ class WarmJudge:
         self._orders.theirs.close()
 
     def wait_until_ready(self) -> None:
-        """Wait for the end of its warming up."""
-        self._orders.answer(STARTING_S)
+        """Wait for the end of its warming up, if it has not ended before."""
+        if not self._ready:
+            self._orders.answer(STARTING_S)
+            self._ready = True
 
     def start(self, request: JudgeRequest, channel: Channel) -> WarmVerdicts:
         """Fork a child that judges one hand-in over the channel."""
