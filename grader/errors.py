@@ -5,6 +5,7 @@ GraderError                       4
 │   ├── UnknownChallengeError
 │   ├── FileExistsAlreadyError
 │   └── WallRequiredError             the machine offers no wall as strong as required
+├── GradingStopped             130   whoever asked for the grading stopped it
 ├── HandInError                   3   the hand-in cannot be graded; becomes a score `ungradable`
 └── GraderFault                   4   ours: a broken challenge, judge or machine
     ├── ChallengeError
@@ -47,6 +48,12 @@ class HandInError(GraderError):
     """The hand-in cannot be graded: says what, where and what to do next."""
 
     exit_code = EXIT_UNGRADABLE
+
+
+class GradingStopped(GraderError):
+    """A grading was stopped by whoever asked for it; there is no score."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class GraderFault(GraderError):

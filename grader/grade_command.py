@@ -19,6 +19,7 @@ from grader.challenge import Challenge, Limits
 from grader.errors import GraderFault, UsageError
 from grader.grading import Attempt, grade
 from grader.starting import started_file
+from grader.supervising import Follower
 from grader.verdict import Progress
 from grader.walls import Wall, choose
 from leaderboard.errors import StoreWriteError
@@ -118,10 +119,10 @@ def _watched(source: str, attempt: Attempt, wall: Wall) -> Score:
     talk = Console(stderr=True, highlight=False)
     with Live(Text("starting judge and worker …"), console=talk, transient=True) as live:
         view = _ProgressLine(live)
-        return grade(source, attempt, wall, view.update)
+        return grade(source, attempt, wall, view)
 
 
-class _ProgressLine:
+class _ProgressLine(Follower):
     """One line on the terminal that says what is going on."""
 
     def __init__(self, live: Live) -> None:
@@ -129,7 +130,7 @@ class _ProgressLine:
         self._since: tuple[int, float | None] = (0, None)
         self._began = time.monotonic()
 
-    def update(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
+    def progress(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
         """Show the spec that runs; while the hand-in trains, its step, its loss, the seconds left."""
         state = progress.number, progress.budget
         if state != self._since:

@@ -16,7 +16,7 @@ from grader.advice import advise
 from grader.challenge import MAX_SCORE, Challenge, Limits
 from grader.errors import HandInError, JudgeFault
 from grader.submission import Submission
-from grader.supervising import OnProgress, Outcome, supervise
+from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Run, Verdict
 from grader.walls import Wall, choose
 from leaderboard.score import (
@@ -55,7 +55,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 def grade(
-    source: str, attempt: Attempt, wall: Wall | None = None, on_progress: OnProgress | None = None
+    source: str, attempt: Attempt, wall: Wall | None = None, follower: Follower | None = None
 ) -> Score:
     """Grade the hand-in at `source` (file, folder or "-") and return its score.
 
@@ -65,7 +65,7 @@ def grade(
         submission = submissions.read(source, attempt.challenge.starter.name)
     except HandInError as error:
         return unread(source, attempt, error)
-    return grade_submission(submission, attempt, wall, on_progress)
+    return grade_submission(submission, attempt, wall, follower)
 
 
 def unread(source: str, attempt: Attempt, error: HandInError) -> Score:
@@ -79,11 +79,11 @@ def grade_submission(
     submission: Submission,
     attempt: Attempt,
     wall: Wall | None = None,
-    on_progress: OnProgress | None = None,
+    follower: Follower | None = None,
 ) -> Score:
     """Grade a hand-in that was read already: a function of (challenge, bytes, seed, limits)."""
     seed = attempt.seed or new_seed()
-    return grade_runs({"": submission}, attempt, [Run(seed)], wall, on_progress)[0]
+    return grade_runs({"": submission}, attempt, [Run(seed)], wall, follower)[0]
 
 
 def grade_runs(
@@ -91,7 +91,7 @@ def grade_runs(
     attempt: Attempt,
     runs: list[Run],
     wall: Wall | None = None,
-    on_progress: OnProgress | None = None,
+    follower: Follower | None = None,
 ) -> list[Score]:
     """Run the specs several times in one pair of processes: a score for each run.
 
@@ -103,7 +103,7 @@ def grade_runs(
     request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
 
     def produce() -> Outcome:
-        return supervise(attempt.challenge, hand_ins, request, wall, on_progress)
+        return supervise(attempt.challenge, hand_ins, request, wall, follower)
 
     return scored(attempt, hand_ins, runs, wall.level, produce)
 

@@ -26,7 +26,7 @@ from grader.challenge import Challenge, Limits
 from grader.errors import HandInError, JudgeFault
 from grader.grading import Attempt, grade_submission, new_seed, scored, unread
 from grader.submission import Submission
-from grader.supervising import Channel, OnProgress, Outcome, Pair, finish
+from grader.supervising import Channel, Follower, Outcome, Pair, finish
 from grader.verdict import JudgeRequest, Run
 from grader.walls import Wall, choose
 from grader.warm import LostError, WarmChild, WarmJudge, WarmWorker, start_pair
@@ -47,22 +47,23 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="slot")
         self._queued: set[Future[Score]] = set()
 
-    def grade(self, source: str, attempt: Attempt, on_progress: OnProgress | None = None) -> Score:
+    def grade(self, source: str, attempt: Attempt, follower: Follower | None = None) -> Score:
         """Grade the hand-in at `source` as `grading.grade` does, and return its score."""
         try:
             submission = submissions.read(source, attempt.challenge.starter.name)
         except HandInError as error:
             return unread(source, attempt, error)
-        return self.submit(submission, attempt, on_progress).result()
+        return self.submit(submission, attempt, follower).result()
 
     def submit(
-        self, submission: Submission, attempt: Attempt, on_progress: OnProgress | None = None
+        self, submission: Submission, attempt: Attempt, follower: Follower | None = None
     ) -> Future[Score]:
         """Queue a hand-in that was read already; its score comes when a slot has graded it.
 
-        `on_progress` is called in the slot's thread.
+        The follower is called in the slot's thread; where it stops the grading, the future raises
+        GradingStopped, and the slot is free for the next.
         """
-        future = self._threads.submit(lambda: self._slot().grade(submission, attempt, on_progress))
+        future = self._threads.submit(lambda: self._slot().grade(submission, attempt, follower))
         self._queued.add(future)
         future.add_done_callback(self._queued.discard)
         return future
@@ -129,11 +130,11 @@ class _Slot:
         self._of_judge, self._of_worker = contextlib.ExitStack(), contextlib.ExitStack()
 
     def grade(
-        self, submission: Submission, attempt: Attempt, on_progress: OnProgress | None = None
+        self, submission: Submission, attempt: Attempt, follower: Follower | None = None
     ) -> Score:
         """Grade one hand-in, warm where that can be."""
         if not _can_be_warm(attempt, self._wall):
-            return grade_submission(submission, attempt, self._wall, on_progress)
+            return grade_submission(submission, attempt, self._wall, follower)
         limits = attempt.limits_in_force()
         run = Run(attempt.seed or new_seed())
         request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, [run])
@@ -141,7 +142,7 @@ class _Slot:
         def produce() -> Outcome:
             pair, child = self._start(attempt.challenge, submission, request)
             try:
-                return finish(pair, request, on_progress)
+                return finish(pair, request, follower)
             finally:
                 if child.lost is not None:
                     self._drop_worker()

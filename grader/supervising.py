@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -18,7 +18,7 @@ import msgspec
 import grader
 from grader import sweeping
 from grader.challenge import Challenge, Limits
-from grader.errors import JudgeFault
+from grader.errors import GradingStopped, JudgeFault
 from grader.listening import Events, Prints
 from grader.submission import Submission
 from grader.verdict import JudgeRequest, Progress, Verdict
@@ -33,7 +33,16 @@ FILES_ALLOWED: Final = 10_000
 THREADS_ALLOWED: Final = 1000
 WORKER_MODULES: Final = Path(grader.__file__).parent / "worker"
 
-OnProgress = Callable[[Progress, CurvePoint | None, float], None]
+
+class Follower:
+    """Follows a grading: is told how far it is, and may stop it. This one does neither."""
+
+    def progress(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
+        """A spec runs. `point`: the loss that the hand-in printed last; `elapsed`: seconds so far."""
+
+    def stopped(self) -> bool:
+        """Whether nobody waits for the score any more; asked every few milliseconds."""
+        return False
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -59,7 +68,7 @@ def supervise(
     hand_ins: Mapping[str, Submission],
     request: JudgeRequest,
     wall: Wall,
-    on_progress: OnProgress | None = None,
+    follower: Follower | None = None,
 ) -> Outcome:
     """Run one judge and one worker to the end of every run, or to a limit.
 
@@ -67,13 +76,13 @@ def supervise(
     """
     with sweeping.workspace() as folder:
         jobs = _stage(folder, challenge, hand_ins, request)
-        return finish(_start_pair(wall, jobs, folder, request), request, on_progress)
+        return finish(_start_pair(wall, jobs, folder, request), request, follower)
 
 
-def finish(pair: Pair, request: JudgeRequest, on_progress: OnProgress | None = None) -> Outcome:
+def finish(pair: Pair, request: JudgeRequest, follower: Follower | None = None) -> Outcome:
     """Watch a pair until it is done or a limit is reached, end it, and return what it produced."""
     try:
-        limit = pair.watch(request, on_progress)
+        limit = pair.watch(request, follower)
     finally:
         pair.end()
     return pair.outcome(request, limit)
@@ -180,8 +189,11 @@ class Pair:
         self._prints = [Prints(worker.stderr, request.limits, started) for worker in workers]
         self._events = Events(judge.stderr)
 
-    def watch(self, request: JudgeRequest, on_progress: OnProgress | None) -> Limit | None:
-        """Wait until the judge is done; returns the limit that was reached, if any."""
+    def watch(self, request: JudgeRequest, follower: Follower | None) -> Limit | None:
+        """Wait until the judge is done; returns the limit that was reached, if any.
+
+        Raises GradingStopped when the follower has stopped it.
+        """
         metered = 0.0
         while not self._events.over and not self._events.complete(len(request.runs)):
             elapsed = time.monotonic() - self._started
@@ -195,8 +207,11 @@ class Pair:
                 limit = self._meter()
                 if limit is not None:
                     return limit
-                if on_progress is not None and self._events.progress is not None:
-                    on_progress(self._events.progress, self._prints[0].last_point(), elapsed)
+                if follower is not None and self._events.progress is not None:
+                    point = self._prints[0].last_point()
+                    follower.progress(self._events.progress, point, elapsed)
+            if follower is not None and follower.stopped():
+                raise GradingStopped("The grading was stopped before it had a score.")
             self._events.wait(TICK)
         return None
 

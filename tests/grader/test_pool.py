@@ -21,9 +21,11 @@ from test_submissions import EXPECTED, RECORDED, SEED, hand_in
 
 import grader
 from grader.challenge import Challenge, find
+from grader.errors import GradingStopped
 from grader.grading import Attempt, grade
 from grader.pool import Pool
 from grader.submission import Submission, read
+from grader.supervising import Follower
 from grader.walls import choose
 from leaderboard.score import Score
 
@@ -200,6 +202,25 @@ def test_harm_does_not_reach_the_next_hand_in(
     assert (score.status, score.score) == ("graded", 100), score.message
     # The warm worker itself is one process more than there is in a cold grading.
     assert score.output.replace(", 3]", ", 2]") == seen_cold.replace(", 3]", ", 2]")
+
+
+class AtOnce(Follower):
+    """Stops a grading as soon as it is asked."""
+
+    def stopped(self) -> bool:
+        """Now."""
+        return True
+
+
+def test_a_stopped_grading_makes_room_for_the_next(pool: Pool, mini: Challenge) -> None:
+    """A hand-in that hangs has no score when its grading is stopped; the slot grades the next one."""
+    attempt = Attempt(mini, "me")
+    hanging = pool.submit(written(mini, "while True: pass"), attempt, AtOnce())
+    right = pool.submit(read(str(mini.solution), ""), attempt)
+
+    with pytest.raises(GradingStopped):
+        hanging.result()
+    assert right.result().score == 100
 
 
 def test_memory_does_not_grow(pool: Pool, mini: Challenge) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import stat
@@ -12,13 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from grader import listening, supervising
 from grader.challenge import Challenge, Limits, load
+from grader.errors import GradingStopped
 from grader.grading import Attempt, grade_runs, grade_submission
 from grader.submission import Submission
-from grader.supervising import OnProgress
+from grader.supervising import Follower
 from grader.verdict import JudgeRequest, Progress, Run, decode_event, encode_event
 from grader.walls import WALLS, Wall
 from leaderboard.score import CurvePoint, Score
@@ -32,13 +35,29 @@ def hand_in(source: bytes | str) -> Submission:
     return Submission.of("my.py", {"my.py": data})
 
 
+class Watcher(Follower):
+    """Notes the progress, and stops a grading that has come so far."""
+
+    def __init__(self, stop_at: float = math.inf) -> None:
+        self.seen: list[Progress] = []
+        self._stop_at = time.monotonic() + stop_at
+
+    def progress(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
+        """Note it."""
+        self.seen.append(progress)
+
+    def stopped(self) -> bool:
+        """Whether the time has come."""
+        return time.monotonic() > self._stop_at
+
+
 def graded(
-    challenge: Challenge, source: bytes | str, seen: OnProgress | None = None, **limits: float
+    challenge: Challenge, source: bytes | str, follower: Follower | None = None, **limits: float
 ) -> Score:
     """The score of a hand-in under other limits."""
     changed = msgspec.structs.replace(challenge.limits, **limits)
     attempt = Attempt(challenge, "supervised", seed="1", limits=changed)
-    return grade_submission(hand_in(source), attempt, on_progress=seen)
+    return grade_submission(hand_in(source), attempt, follower=follower)
 
 
 def changed(mini: Challenge, folder: Path, old: str, new: str) -> Challenge:
@@ -102,13 +121,24 @@ def test_a_broken_spec_is_our_fault(name: str, mini: Challenge, tmp_path: Path) 
 def test_progress_names_each_spec(mini: Challenge, monkeypatch: pytest.MonkeyPatch) -> None:
     """The supervisor is told which spec runs, as a number of all; a right hand-in gets all points."""
     monkeypatch.setattr(supervising, "METER_EVERY", 0.0)
-    seen: list[Progress] = []
-    score = graded(mini, RIGHT, lambda progress, point, seconds: seen.append(progress))
+    watcher = Watcher()
+    score = graded(mini, RIGHT, watcher)
     known = {(spec.title, n, len(mini.specs)) for n, spec in enumerate(mini.specs, 1)}
 
     assert (score.status, score.score, score.passed) == ("graded", 100, True)
-    assert {(event.spec, event.number, event.total) for event in seen} <= known
-    assert seen
+    assert {(event.spec, event.number, event.total) for event in watcher.seen} <= known
+    assert watcher.seen
+
+
+@pytest.mark.walls
+def test_a_follower_stops_a_grading(mini: Challenge) -> None:
+    """A hand-in that would run for ever ends with its grading, and there is no score."""
+    began = time.monotonic()
+    with pytest.raises(GradingStopped):
+        graded(mini, "while True:\n    pass\n", Watcher(stop_at=1.0))
+
+    assert not psutil.Process().children(recursive=True)
+    assert time.monotonic() - began < mini.limits.wall_s
 
 
 @pytest.mark.walls
