@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -20,6 +20,9 @@ from grader.privacy import be_unreadable
 from grader.verdict import Event, JudgeRequest, Verdict, encode_event
 from grader.worker import wire
 from leaderboard.score import Status
+
+if TYPE_CHECKING:
+    from grader.judging import RunSpecs
 
 
 def main() -> NoReturn:
@@ -33,14 +36,23 @@ def main() -> NoReturn:
     judge(msgspec.json.decode(data, type=JudgeRequest), reader, writer, report)
 
 
-def judge(request: JudgeRequest, reader: int, writer: int, report: int) -> NoReturn:
-    """Judge over the channel `reader`, `writer`, say what comes of it on `report`, and end the process."""
+def judge(
+    request: JudgeRequest,
+    reader: int,
+    writer: int,
+    report: int,
+    run_specs: RunSpecs | None = None,
+) -> NoReturn:
+    """Judge over the channel `reader`, `writer`, say what comes of it on `report`, and end the process.
+
+    `run_specs`: how, where that is not for judging to decide.
+    """
 
     def send(event: Event) -> None:
         wire.write_all(report, encode_event(event))
 
     try:
-        _judge(request, reader, writer, send)
+        _judge(request, reader, writer, send, run_specs)
     except wire.EndOfStream:
         send_all(request, send, "crashed", "The hand-in's process ended before it could be asked.")
     except wire.WireError as error:
@@ -61,7 +73,13 @@ def _private_streams() -> tuple[int, int, int]:
     return moved
 
 
-def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Event], None]) -> None:
+def _judge(
+    request: JudgeRequest,
+    reader: int,
+    writer: int,
+    send: Callable[[Event], None],
+    run_specs: RunSpecs | None,
+) -> None:
     for channel in (reader, *(request.second or ())[:1]):
         try:
             started = _next_message(channel)
@@ -81,7 +99,7 @@ def _judge(request: JudgeRequest, reader: int, writer: int, send: Callable[[Even
     # Only now: a hand-in that does not compile is answered without torch's seconds.
     from grader.judging import judge_all
 
-    judge_all(request, reader, writer, send)
+    judge_all(request, reader, writer, send, run_specs)
 
 
 def _next_message(reader: int) -> wire.Reply:

@@ -7,17 +7,17 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 import pytest
 import torch
 from pytest_jsonreport.plugin import JSONReport
 
-from grader import tamper, words
+from grader import pipes, tamper, words
 from grader.challenge import Challenge, load
 from grader.session import Session
 from grader.specs import MESSAGE_KEPT, Context, Fault, SpecPlugin, verdicts
@@ -27,15 +27,27 @@ from grader.worker import loading, wire
 from leaderboard.score import Status
 
 Send = Callable[[Event], None]
+RunSpecs = Callable[[Context], dict[str, object]]
+"""Runs the specs once and returns what pytest-json-report says of it."""
 RETIRING_S: Final = 20.0
+# Of no use here. Those of the second line have work to do around each spec: half of the time of most specs.
+PLUGINS_LEFT_OUT: Final = (
+    *("cacheprovider", "faulthandler", "doctest", "junitxml", "unittest"),
+    *("logging", "warnings", "unraisableexception", "threadexception"),
+)
 
 
-def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> None:
+def judge_all(
+    request: JudgeRequest, reader: int, writer: int, send: Send, run_specs: RunSpecs | None = None
+) -> None:
     """Load the hand-in, run every run of the request, send progress and one verdict for each run."""
+    run_specs = run_specs or run_specs_once
     challenge = load(Path(request.challenge))
     _settle(challenge)
     device = torch.device(request.device)
-    transports = [PipeTransport(*ends) for ends in ((reader, writer), request.second) if ends]
+    transports = [
+        PipeTransport(pipes.ends(*one)) for one in ((reader, writer), request.second) if one
+    ]
     sides: _Sides | None = None
     for number, run in enumerate(request.runs):
         if sides is None or run.folder != request.runs[number - 1].folder:
@@ -49,22 +61,21 @@ def judge_all(request: JudgeRequest, reader: int, writer: int, send: Send) -> No
         if refusal is not None:
             send(_ended(*refusal))
         else:
-            send(_run(challenge, sides, run, request, send))
+            send(_run(challenge, sides, run, request, send, run_specs))
 
 
-def warm_up(folder: Path) -> None:
+def warm_up(challenge: Challenge) -> None:
     """Import what a grading of the challenge needs, and grade the worked solution against itself once.
 
     So whatever torch, pytest and the specs load when they are first used is loaded. Challenges that train
     are not graded.
     """
-    challenge = load(folder)
     _settle(challenge)
     for name in challenge.imports:
         import_module(name)
     if challenge.train is not None:
         return
-    request = JudgeRequest(str(folder), "cpu", challenge.limits, [Run("0")])
+    request = JudgeRequest(str(challenge.folder), "cpu", challenge.limits, [Run("0")])
     context = Context(
         challenge=challenge,
         submission=_reference(challenge, request),
@@ -75,7 +86,7 @@ def warm_up(folder: Path) -> None:
         budget=0.0,
         on_spec=lambda name: None,
     )
-    _pytest(challenge, context)
+    run_specs_once(context)
 
 
 def _settle(challenge: Challenge) -> None:
@@ -164,7 +175,12 @@ def _load(session: Session, challenge: Challenge, folder: str) -> tuple[Status, 
 
 
 def _run(
-    challenge: Challenge, sides: _Sides, run: Run, request: JudgeRequest, send: Send
+    challenge: Challenge,
+    sides: _Sides,
+    run: Run,
+    request: JudgeRequest,
+    send: Send,
+    run_specs: RunSpecs,
 ) -> Verdict:
     session = sides.session
     session.tamper = tamper.make(run.tamper) if run.tamper else None
@@ -183,7 +199,7 @@ def _run(
         on_spec=reporter.spec,
     )
     session.on_long_call = reporter.long_call
-    report = _pytest(challenge, context)
+    report = run_specs(context)
     try:
         specs = verdicts(challenge, report)
     except Fault as fault:
@@ -223,25 +239,63 @@ def _reference(challenge: Challenge, request: JudgeRequest) -> Session:
     return Session(transport, torch.device("cpu"), request.limits)
 
 
-def _pytest(challenge: Challenge, context: Context) -> dict[str, object]:
-    """Run the specs under pytest with nothing of the surroundings: no config, no cache, no plugins."""
+def run_specs_once(context: Context) -> dict[str, object]:
+    """Collect the specs and run them."""
+    report = JSONReport()
+    talk = _pytest(context.challenge, [SpecPlugin(context), report])
+    # What pytest prints is only of use where there is no report: a broken option or spec file.
+    return report.report or {"talk": talk}
+
+
+def with_specs_collected(challenge: Challenge, serve: Callable[[RunSpecs], NoReturn]) -> None:
+    """Have pytest collect the specs, and call `serve` with what runs them: once, so fork before.
+
+    Returns only where they cannot be collected.
+    """
+    plugin, report = SpecPlugin(None), JSONReport()
+
+    class Waiting:
+        """Stands before pytest's own loop over the specs, and lets it pass when asked to run them."""
+
+        def __init__(self) -> None:
+            self._served = False
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(self, session: pytest.Session) -> None:
+            """Wait for a context, the first time; for the second time, let the loop run."""
+            if not self._served and not session.testsfailed:
+                self._served = True
+                serve(lambda context: self._run(session, context))
+
+        def _run(self, session: pytest.Session, context: Context) -> dict[str, object]:
+            plugin.context = context
+            hook = session.config.hook
+            hook.pytest_runtestloop(session=session)
+            hook.pytest_sessionfinish(session=session, exitstatus=0)
+            return report.report or {}
+
+    _pytest(challenge, [plugin, report, Waiting()])
+
+
+def _pytest(challenge: Challenge, plugins: Sequence[object]) -> str:
+    """Run pytest over the specs with nothing of the surroundings: no config, no cache, no plugins.
+
+    Returns what it printed.
+    """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
-    report = JSONReport()
     folder = str(challenge.folder / "specs")
-    options = ["-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider"]
-    # The last two collect garbage ten times, through all of torch's objects: a fifth of a second.
-    for name in ("faulthandler", "doctest", "junitxml", "unraisableexception", "threadexception"):
+    options = ["-c", os.devnull, "--rootdir", folder, "-q", "-s", "--tb=short"]
+    for name in PLUGINS_LEFT_OUT:
         options += ["-p", f"no:{name}"]
-    options += ["-q", "--tb=short"]
     options += ["-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin"]
+    options += ["--json-report-file=none", "--json-report-omit", "log", "streams", "keywords"]
     # No conftest.py: those of folders above have no business in the judge.
-    options += ["--json-report-file=none", "--import-mode=importlib", "--noconftest", folder]
+    options += ["--import-mode=importlib", "--noconftest", folder]
     talk = io.StringIO()
     with contextlib.redirect_stdout(talk):
-        pytest.main(options, plugins=[SpecPlugin(context), report])
-    # What pytest prints is only of use where there is no report: a broken option or spec file.
-    return report.report or {"talk": talk.getvalue()}
+        pytest.main(options, plugins=plugins)
+    return talk.getvalue()
 
 
 def _lost_message(challenge: Challenge, lost: SessionLost, name: str | None) -> str:

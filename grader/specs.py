@@ -37,13 +37,17 @@ class Context(msgspec.Struct):
 
 
 class SpecPlugin:
-    """Registered for one run of pytest inside the judge."""
+    """Registered for one run of pytest inside the judge. The context may come after the collection."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context | None) -> None:
+        self.context = context
         self._passed: set[str] = set()
-        self._titles = {spec.name: spec.title for spec in context.challenge.specs}
         self._cache: dict[str, Any] = {}
+
+    @property
+    def _context(self) -> Context:
+        assert self.context is not None, "no spec runs before there is somebody to ask"
+        return self.context
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Declare the two markers."""
@@ -56,7 +60,8 @@ class SpecPlugin:
         for marker in item.iter_markers("needs"):
             for needed in marker.args:
                 if needed not in self._passed:
-                    pytest.skip(f"Not tried: it builds on “{self._titles[needed]}”.")
+                    titles = {spec.name: spec.title for spec in self._context.challenge.specs}
+                    pytest.skip(f"Not tried: it builds on “{titles[needed]}”.")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:

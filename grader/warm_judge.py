@@ -16,13 +16,16 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from grader import judge
 from grader.privacy import be_unreadable
 from grader.verdict import JudgeRequest
+
+if TYPE_CHECKING:
+    from grader.judging import RunSpecs
 
 MAX_ORDER = 1 << 20
 
@@ -35,18 +38,22 @@ def main() -> NoReturn:
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     from grader import judging
+    from grader.challenge import load
 
-    judging.warm_up(Path(sys.argv[1]))
+    challenge = load(Path(sys.argv[1]))
+    judging.warm_up(challenge)
+    with socket.socket(fileno=control) as orders:
+        judging.with_specs_collected(challenge, lambda run_specs: _serve(orders, run_specs))
+        # They cannot be. Each grading will say so, and why.
+        _serve(orders, judging.run_specs_once)
+
+
+def _serve(orders: socket.socket, run_specs: RunSpecs) -> NoReturn:
+    """Take orders until the other end is closed."""
     gc.collect()
     # Shared with the children, page by page, until somebody writes to it: no collection does.
     gc.freeze()
-    with socket.socket(fileno=control) as orders:
-        orders.sendall(b'{"ready": true}')
-        _serve(orders)
-    os._exit(0)
-
-
-def _serve(orders: socket.socket) -> None:
+    orders.sendall(b'{"ready": true}')
     child = 0
     while True:
         data, descriptors, _, _ = socket.recv_fds(orders, MAX_ORDER, 4)
@@ -57,19 +64,25 @@ def _serve(orders: socket.socket) -> None:
             os.waitpid(child, 0)
             child = 0
         if not data:
-            return
+            os._exit(0)
         order = json.loads(data)
         if order["do"] == "judge":
-            child = _start(orders, order, descriptors)
+            child = _start(orders, order, descriptors, run_specs)
         orders.sendall(json.dumps({"child": child}).encode())
 
 
-def _start(orders: socket.socket, order: dict[str, object], descriptors: list[int]) -> int:
+def _start(
+    orders: socket.socket,
+    order: dict[str, object],
+    descriptors: list[int],
+    run_specs: RunSpecs,
+) -> int:
     child = os.fork()
     if child == 0:
         orders.close()
         request = msgspec.convert(order["request"], JudgeRequest)
-        judge.judge(request, *descriptors)
+        reader, writer, report = descriptors
+        judge.judge(request, reader, writer, report, run_specs)
     for descriptor in descriptors:
         os.close(descriptor)
     return child

@@ -28,6 +28,7 @@ MAX_OBJECTS = 1 << 16
 MAX_DIGITS = 3500
 """Of a long int, in hexadecimal: Python writes no int of more than 4300 decimal digits."""
 CHUNK = 1 << 20
+SMALL = 1 << 16
 
 
 class WireError(Exception):
@@ -62,8 +63,12 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def write_frame(write: Callable[[bytes], object], frame: Frame) -> None:
     """Write `frame` through `write`, which must take all bytes that it is given."""
-    write(PREFIX.pack(MAGIC, len(frame.header), len(frame.payload)) + frame.header)
-    if frame.payload:
+    head = PREFIX.pack(MAGIC, len(frame.header), len(frame.payload)) + frame.header
+    if len(frame.payload) <= SMALL:
+        # In one piece, so that the reader is woken once.
+        write(head + frame.payload)
+    else:
+        write(head)
         write(frame.payload)
 
 

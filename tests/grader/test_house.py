@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
         " grader.privacy grader.escapes grader.remedies",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
-        " grader.doctor grader.sweeping grader.listening",
+        " grader.doctor grader.sweeping grader.listening grader.pipes",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from grader.challenge import Challenge, Limits
+from grader.pipes import PolledEnds, ThreadedEnds
 from grader.session import STOPPED, Remote, Session, SubmissionError
 from grader.transport import LocalTransport, PipeTransport, SessionLost
 from grader.worker import loading, wire
@@ -53,30 +54,40 @@ LOST = {
 }
 
 
-@contextlib.contextmanager
-def fake_worker(
-    behaviour: str, limits: Limits = PATIENT, frames: wire.FrameLimits | None = None
-) -> Iterator[Session]:
-    """A session with a fake worker in another process."""
-    to_worker, to_judge = os.pipe(), os.pipe()
-    command = [sys.executable, "-E", "-s", str(FAKE), behaviour]
-    process = subprocess.Popen(command, stdin=to_worker[0], stdout=to_judge[1])
-    os.close(to_worker[0])
-    os.close(to_judge[1])
-    others = threading.enumerate()
-    transport = PipeTransport(to_judge[0], to_worker[1], frames)
-    reader = next(thread for thread in threading.enumerate() if thread not in others)
-    try:
-        yield Session(transport, CPU, limits)
-    finally:
-        process.kill()
-        process.wait()
-        # Its descriptor must not be closed, and used again, while the thread reads from it.
-        while reader.is_alive():
-            with contextlib.suppress(SessionLost):
-                transport.receive(0.05, 0.05)
-        os.close(to_judge[0])
-        # The other end stays open: the writing thread may be at work on it.
+class FakeWorkers:
+    """Sessions with fake workers in other processes, over one kind of ends."""
+
+    def __init__(self, kind: type[PolledEnds | ThreadedEnds]) -> None:
+        self._kind = kind
+
+    @contextlib.contextmanager
+    def __call__(
+        self, behaviour: str, limits: Limits = PATIENT, frames: wire.FrameLimits | None = None
+    ) -> Iterator[Session]:
+        """Start one, and end it."""
+        to_worker, to_judge = os.pipe(), os.pipe()
+        command = [sys.executable, "-E", "-s", str(FAKE), behaviour]
+        process = subprocess.Popen(command, stdin=to_worker[0], stdout=to_judge[1])
+        os.close(to_worker[0])
+        os.close(to_judge[1])
+        try:
+            transport = PipeTransport(self._kind(to_judge[0], to_worker[1]), frames)
+            yield Session(transport, CPU, limits)
+        finally:
+            process.kill()
+            process.wait()
+            # Now each thread that holds a descriptor finds its end, before the number is used again.
+            for thread in threading.enumerate():
+                if thread.name.startswith("pipe"):
+                    thread.join(0.1)
+            os.close(to_judge[0])
+            os.close(to_worker[1])
+
+
+@pytest.fixture(params=[PolledEnds, ThreadedEnds])
+def fake_worker(request: pytest.FixtureRequest) -> FakeWorkers:
+    """Both ways to wait for a worker."""
+    return FakeWorkers(request.param)
 
 
 def talk(session: Session, challenge: Challenge) -> tuple[str | int, SessionLost] | None:
@@ -93,7 +104,9 @@ def talk(session: Session, challenge: Challenge) -> tuple[str | int, SessionLost
 
 
 @pytest.mark.parametrize("behaviour", LOST)
-def test_a_worker_that_fails_to_answer_is_lost(behaviour: str, mini: Challenge) -> None:
+def test_a_worker_that_fails_to_answer_is_lost(
+    behaviour: str, mini: Challenge, fake_worker: FakeWorkers
+) -> None:
     """Each kind of failure ends the session where it happens, with the status that fits it."""
     where, status = LOST[behaviour]
     limits = HURRIED if status == "timeout" else PATIENT
@@ -105,7 +118,7 @@ def test_a_worker_that_fails_to_answer_is_lost(behaviour: str, mini: Challenge) 
     assert (lost[0], lost[1].status) == (where, status)
 
 
-def test_a_worker_that_never_imports_is_lost(mini: Challenge) -> None:
+def test_a_worker_that_never_imports_is_lost(mini: Challenge, fake_worker: FakeWorkers) -> None:
     """Silence during the import ends at the wall clock, not at the limit of one call."""
     with fake_worker("is_silent_at_import", Limits(call_s=60.0, wall_s=0.2)) as session:
         lost = talk(session, mini)
@@ -114,7 +127,7 @@ def test_a_worker_that_never_imports_is_lost(mini: Challenge) -> None:
     assert (lost[0], lost[1].status) == ("import", "timeout")
 
 
-def test_a_worker_that_stops_reading_is_lost(mini: Challenge) -> None:
+def test_a_worker_that_stops_reading_is_lost(mini: Challenge, fake_worker: FakeWorkers) -> None:
     """Arguments larger than the pipe to a worker that does not read them end at the call's limit."""
     with fake_worker("stops_reading", HURRIED) as session:
         session.load(mini)
@@ -125,7 +138,9 @@ def test_a_worker_that_stops_reading_is_lost(mini: Challenge) -> None:
     assert caught.value.status == "timeout"
 
 
-def test_death_after_the_last_answer_loses_nothing(mini: Challenge) -> None:
+def test_death_after_the_last_answer_loses_nothing(
+    mini: Challenge, fake_worker: FakeWorkers
+) -> None:
     """A worker that ends after it has answered everything has answered everything."""
     with fake_worker("dies_after_the_last_call") as session:
         lost = talk(session, mini)
@@ -133,7 +148,7 @@ def test_death_after_the_last_answer_loses_nothing(mini: Challenge) -> None:
     assert lost is None
 
 
-def test_all_answers_together_are_limited(mini: Challenge) -> None:
+def test_all_answers_together_are_limited(mini: Challenge, fake_worker: FakeWorkers) -> None:
     """Small answers without end are a violation once their sum passes the limit of the session."""
     frames = wire.FrameLimits(total=1 << 15)
     with fake_worker("floods_with_payload", frames=frames) as session:
@@ -144,7 +159,7 @@ def test_all_answers_together_are_limited(mini: Challenge) -> None:
     assert "bytes in all" in str(lost[1])
 
 
-def test_a_lost_session_stays_lost(mini: Challenge) -> None:
+def test_a_lost_session_stays_lost(mini: Challenge, fake_worker: FakeWorkers) -> None:
     """After a violation nothing is asked any more; the reason stays the first one."""
     with fake_worker("answers_a_later_call") as session:
         lost = talk(session, mini)
