@@ -55,12 +55,18 @@ class _Orders:
         self, order: dict[str, Any], descriptors: Sequence[int] = (), seconds: float = ANSWER_S
     ) -> dict[str, Any]:
         """Send an order and return its answer; raises LostError where there is none in time."""
+        self.send(order, descriptors, seconds)
+        return self.answer(seconds)
+
+    def send(
+        self, order: dict[str, Any], descriptors: Sequence[int] = (), seconds: float = ANSWER_S
+    ) -> None:
+        """Send an order, whose answer is the next one."""
         try:
             self.ours.settimeout(seconds)
             socket.send_fds(self.ours, [json.dumps(order).encode()], descriptors)
         except OSError as error:
             raise LostError(f"an order could not be sent: {error}") from error
-        return self.answer(seconds)
 
     def answer(self, seconds: float) -> dict[str, Any]:
         """Return the next answer."""
@@ -112,16 +118,7 @@ class WarmWorker:
         tells: int | None = None,
     ) -> WarmChild:
         """Fork a child for one hand-in. `tells`: where it writes the modules that it has imported."""
-        self._count += 1
-        name = f"{self._count}"
-        place = self._folder / "handin" / name
-        submission.write(place)
-        rig = None
-        if challenge.rig is not None:
-            # Beside the hand-in's folder, so that the hand-in cannot have a file of that name.
-            rig = f"rig_{name}.py"
-            shutil.copy(challenge.rig, self._folder / "handin" / rig)
-        make_readable(self._folder / "handin")
+        name, rig = self._place(challenge, submission)
         prints, told = os.pipe()
         order = {
             "do": "start",
@@ -139,6 +136,19 @@ class WarmWorker:
         finally:
             os.close(told)
         return WarmChild(self, os.fdopen(prints, "rb"))
+
+    def _place(self, challenge: Challenge, submission: Submission) -> tuple[str, str | None]:
+        """Write what it may see; returns the names of the hand-in's folder and of the rig."""
+        self._count += 1
+        name, place = f"{self._count}", self._folder / "handin"
+        submission.write(place / name)
+        rig = None
+        if challenge.rig is not None:
+            # Beside the hand-in's folder, so that the hand-in cannot have a file of that name.
+            rig = f"rig_{name}.py"
+            shutil.copy(challenge.rig, place / rig)
+        make_readable(place)
+        return name, rig
 
     def members(self) -> list[psutil.Process]:
         """Return the processes of the hand-in, dead ones that nobody waited for among them."""
@@ -267,17 +277,21 @@ class WarmJudge:
             self._ready = True
 
     def start(self, request: JudgeRequest, channel: Channel) -> WarmVerdicts:
-        """Fork a child that judges one hand-in over the channel."""
+        """Have it fork a child that judges one hand-in over the channel."""
         report, told = os.pipe()
         order = {"do": "judge", "request": msgspec.to_builtins(request)}
         try:
-            self._orders.ask(order, [*channel.judge_end, told])
+            self._orders.send(order, [*channel.judge_end, told])
         except BaseException:
             os.close(report)
             raise
         finally:
             os.close(told)
         return WarmVerdicts(self, os.fdopen(report, "rb"))
+
+    def wait_for_child(self) -> None:
+        """Wait until the child that was ordered last is there."""
+        self._orders.answer(ANSWER_S)
 
     def end_child(self) -> None:
         """End the child that judges now, if there is one."""
@@ -298,7 +312,13 @@ class WarmVerdicts:
     def __init__(self, judge: WarmJudge, report: IO[bytes]) -> None:
         self.stderr = report
         self._judge = judge
-        self._over = False
+        self._begun = self._over = False
+
+    def wait_until_begun(self) -> None:
+        """Wait for the fork; raises LostError."""
+        if not self._begun:
+            self._begun = True
+            self._judge.wait_for_child()
 
     def wait(self, timeout: float | None = None) -> int:
         """Return at once: it was ended, or is going to be."""
@@ -309,6 +329,7 @@ class WarmVerdicts:
         if not self._over:
             self._over = True
             with contextlib.suppress(LostError):
+                self.wait_until_begun()
                 self._judge.end_child()
 
 
@@ -319,13 +340,14 @@ def start_pair(
     submission: Submission,
     request: JudgeRequest,
 ) -> tuple[Pair, WarmChild]:
-    """Fork a judge and a worker for one hand-in."""
+    """Fork a judge and a worker for one hand-in, both at the same time."""
     channel = Channel()
     started = time.monotonic()
     try:
         judging = judge.start(request, channel)
         try:
             child = worker.start(challenge, submission, request.limits, channel)
+            judging.wait_until_begun()
         except BaseException:
             judging.kill()
             judging.stderr.close()

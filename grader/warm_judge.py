@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -73,7 +73,7 @@ def _serve(orders: socket.socket, run_specs: RunSpecs) -> NoReturn:
 
 def _start(
     orders: socket.socket,
-    order: dict[str, object],
+    order: dict[str, Any],
     descriptors: list[int],
     run_specs: RunSpecs,
 ) -> int:

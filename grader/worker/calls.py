@@ -135,15 +135,20 @@ def _parameters(
 
 def on_meta(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Repeat the call with every tensor, module and device moved to the meta device."""
-    import torch._refs  # what the meta device computes shapes with; 0.4 s, so only here
-
-    skip_compiler_import(torch._refs)
+    _get_ready_for_meta()
     owner = getattr(function, "__self__", None)
     if isinstance(owner, nn.Module):
         function = getattr(_to_meta(owner), function.__name__)
     elif isinstance(function, nn.Module):
         function = _to_meta(function)
     return function(*_to_meta(args), **_to_meta(kwargs))
+
+
+@functools.cache
+def _get_ready_for_meta() -> None:
+    import torch._refs  # what the meta device computes shapes with; 0.4 s, so only here
+
+    skip_compiler_import(torch._refs)
 
 
 def _to_meta(value: Any) -> Any:

@@ -30,6 +30,7 @@ class Encoder:
         self._on_object = on_object
         self._chunks: list[torch.Tensor] = []
         self._known: dict[tuple[int, int], int] = {}
+        self._whole: set[int] = set()
         self._objects = 0
 
     def node(self, value: object, depth: int = 0) -> wire.Node:
@@ -121,9 +122,14 @@ class Encoder:
         storage = data.untyped_storage()
         key = storage.data_ptr(), storage.nbytes()
         if key not in self._known or not key[1]:
+            if data.numel() * data.element_size() == key[1] and data.is_contiguous():
+                # It reaches all of its storage: no copy.
+                self._whole.add(len(self._chunks))
+                return self._chunk(key, data)
             self._chunk(key, torch.zeros(key[1], dtype=torch.uint8))
         number = self._known[key]
-        _fill(self._chunks[number], data)
+        if number not in self._whole:
+            _fill(self._chunks[number], data)
         return number
 
     def _chunk(self, key: tuple[int, int], data: torch.Tensor) -> int:
@@ -286,7 +292,8 @@ class Decoder:
         dtype = _dtype(node.dtype)
         _check_layout(node, dtype, len(self._storage(node)), self._strict)
         flat = self._place(node.storage)
-        stride = _contiguous_stride(node.shape) if self._strict else node.stride
+        # Without strides it is contiguous.
+        stride = () if self._strict else node.stride
         tensor = torch.empty(0, dtype=dtype, device=self._device)
         tensor.set_(flat.untyped_storage(), node.offset, node.shape, stride)
         if dtype == torch.bool and self._strict:
@@ -362,14 +369,6 @@ def _check_layout(
     last = node.offset + sum((size - 1) * step for size, step in pairs)
     if numel and (last + 1) * dtype.itemsize > storage_bytes:
         raise wire.WireError("a tensor that reaches beyond its bytes")
-
-
-def _contiguous_stride(shape: list[int]) -> list[int]:
-    stride, step = [], 1
-    for size in reversed(shape):
-        stride.append(step)
-        step *= max(size, 1)
-    return stride[::-1]
 
 
 def _dtype(name: str) -> torch.dtype:

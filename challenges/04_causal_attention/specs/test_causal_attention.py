@@ -61,17 +61,10 @@ def positions(y, x, expect, start):
 
 
 def build(side, weights, num_heads, dropout=0.0, dtype=DOUBLE):
-    """A module in eval mode with these weights; buffers of the hand-in's own stay as they are."""
-    options = {} if dropout is None else {"dropout": dropout}
-    embed_dim = weights["proj.bias"].numel()
-    attn = side.CausalSelfAttention(embed_dim, num_heads, **options)
-    attn.to(dtype)
+    """A module in eval mode with these weights; see rig.py."""
     # A bias that should not be there is zeroed: test_only_qkv_and_proj_have_parameters reports it.
-    qkv = {"weight": weights["qkv.weight"], "bias": torch.zeros(3 * embed_dim, dtype=DOUBLE)}
-    attn.qkv.load_state_dict(qkv, strict=False)
-    attn.proj.load_state_dict({"weight": weights["proj.weight"], "bias": weights["proj.bias"]})
-    attn.eval()
-    return attn
+    options = {} if dropout is None else {"dropout": dropout}
+    return side.rig.build(side.CausalSelfAttention, num_heads, weights, options, dtype)
 
 
 @pytest.mark.points(4)
@@ -194,10 +187,12 @@ def test_samples_do_not_mix(submission, rng, expect):
 @pytest.mark.needs("test_equal_scores_average_the_visible_values")
 def test_any_length(submission, reference, rng, expect):
     """One module serves every length, from 1 to 257 and beyond."""
-    weights = uniform_weights(rng, 4)
-    attn, attn_reference = build(submission, weights, 1), build(reference, weights, 1)
+    # In float32: of T * T numbers there are a million, and only which of them are hidden matters.
+    weights, single = uniform_weights(rng, 4), torch.float32
+    attn = build(submission, weights, 1, dtype=single)
+    attn_reference = build(reference, weights, 1, dtype=single)
     for seq_len in (16, 1, 64, 2, 257, 1025, 3):
-        x = tokens(rng, 1, seq_len, 4)
+        x = normal(rng, 1, seq_len, 4).to(single).requires_grad_()
         hint = "Make the mask from the T of this input; nothing else knows the longest one."
         expect(attn(x), attn_reference(x), hint=hint)
 
