@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from grader.challenge import Challenge
+from grader.comparing import Comparison
 from leaderboard.score import CurvePoint, Score, SpecResult
 from leaderboard.table import metric_text
 from leaderboard.text import clip, printable
@@ -25,6 +26,7 @@ WALL_NAMES = {
 }
 LINES_SHOWN = 6
 PLAIN_WIDTH = 110
+HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 
 
 def console(stderr: bool = False) -> Console:
@@ -39,31 +41,66 @@ def console(stderr: bool = False) -> Console:
 
 def score_table(score: Score, out: Console, verbose: bool = False, path: str | None = None) -> None:
     """Print a score: one row per spec, what failed and why, the total, advice, walls, and its file."""
-    out.print(_headline(score))
+    for part in score_parts(score, verbose):
+        out.print(part)
+    if path:
+        out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
+
+
+def score_parts(
+    score: Score, verbose: bool = False, changed: Comparison | None = None, folded: bool = False
+) -> list[RenderableType]:
+    """Return a score as what a console prints, top to bottom.
+
+    `changed` marks the rows that passed or failed before; `folded` leaves out the rows that pass as before.
+    """
+    parts: list[RenderableType] = [_headline(score), _spec_table(score, verbose, changed, folded)]
+    if score.message:
+        parts.append(Text(printable(score.message, multiline=True), style="red"))
+    parts.append(_total(score))
+    if score.advice:
+        parts.append(Text(printable(score.advice), style="yellow"))
+    if score.curve:
+        parts.append(Text(_curve(score.curve)))
+    if score.output and (verbose or score.status not in ("graded",)):
+        parts.append(Text("printed by the hand-in:", style="dim"))
+        parts.append(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
+    parts.append(Text(_footer(score, verbose), style="dim"))
+    return parts
+
+
+def _spec_table(score: Score, verbose: bool, changed: Comparison | None, folded: bool) -> Table:
     table = Table.grid(padding=(0, 1))
+    if changed is not None:
+        # Always there, so that the table stands still when something changes.
+        table.add_column(justify="right", no_wrap=True, min_width=3)
     for _ in range(3):
         table.add_column(justify="left")
-    table.columns[1].justify = "right"
-    table.columns[1].no_wrap = True
-    told = ""
+    table.columns[-2].justify = "right"
+    table.columns[-2].no_wrap = True
+    told, hidden = "", 0
     for spec in score.specs if _shows_specs(score) else ():
         repeated = spec.message != "" and spec.message == told
         told = spec.message
-        table.add_row(*_row(spec, verbose, repeated))
-    out.print(table)
-    if score.message:
-        out.print(Text(printable(score.message, multiline=True), style="red"))
-    out.print(_total(score))
-    if score.advice:
-        out.print(Text(printable(score.advice), style="yellow"))
-    if score.curve:
-        out.print(Text(_curve(score.curve)))
-    if score.output and (verbose or score.status not in ("graded",)):
-        out.print(Text("printed by the hand-in:", style="dim"))
-        out.print(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
-    out.print(Text(_footer(score, verbose), style="dim"))
-    if path:
-        out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
+        mark = [] if changed is None else [_change(spec, changed)]
+        if folded and spec.outcome == "passed" and not any(mark):
+            hidden += 1
+            continue
+        table.add_row(*mark, *_row(spec, verbose, repeated))
+    if hidden:
+        words = f"{hidden} more pass{'es' * (hidden == 1)}"
+        lead = [] if changed is None else [Text()]
+        table.add_row(*lead, Text("✓", style="green"), Text(), Text(words, style="dim"))
+    return table
+
+
+def _change(spec: SpecResult, changed: Comparison) -> Text:
+    points = str(spec.points or "")
+    if spec in changed.gained:
+        return Text(f"+{points}" if points else "▲", style="bold green")
+    if spec in changed.lost:
+        return Text(f"−{points}" if points else "▼", style="bold red")
+    return Text()
 
 
 def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:
@@ -132,12 +169,17 @@ def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, T
     return mark, Text(points, style=colour), told
 
 
-def _total(score: Score) -> Text:
+def verdict_words(score: Score) -> tuple[str, str]:
+    """Return the points with the verdict in words, and its colour."""
     words = "passed" if score.passed else "not passed yet"
-    colour = "bold green" if score.passed else "bold red"
     if score.status != "graded":
         words = score.status.replace("_", " ")
-    text = Text.assemble((f"{score.score}/{score.max_score}  {words}", colour))
+    colour = "bold green" if score.passed else "bold red"
+    return f"{score.score}/{score.max_score}  {words}", colour
+
+
+def _total(score: Score) -> Text:
+    text = Text.assemble(verdict_words(score))
     remarks = sum(map(_is_remark, score.specs))
     if remarks and score.status == "graded":
         text.append(f"  {remarks} remark{'s' * (remarks > 1)}, worth no points", style="yellow")
@@ -182,15 +224,20 @@ def brief_text(challenge: Challenge, hints: int = 0) -> str:
     return captured.get()
 
 
-def _fold(text: str, hints: int) -> str:
+def hints(challenge: Challenge) -> list[tuple[str, str]]:
+    """Return the hints of the brief: the heading and the Markdown of each."""
+    found = HINT.findall(challenge.brief.read_text("utf-8"))
+    return [(heading.strip(), body.strip()) for heading, body in found]
+
+
+def _fold(text: str, opened: int) -> str:
     """Markdown for a terminal has no folding: a hint stays a line until it is asked for."""
     number = 0
 
     def hint(match: re.Match[str]) -> str:
         nonlocal number
         number += 1
-        body = match[2] if number <= hints else f"(folded; `--hints {number}` opens it)"
+        body = match[2] if number <= opened else f"(folded; `--hints {number}` opens it)"
         return f"**{match[1].strip()}**\n\n{body.strip()}\n"
 
-    pattern = r"<details>\s*<summary>(.*?)</summary>(.*?)</details>"
-    return re.sub(pattern, hint, text, flags=re.DOTALL)
+    return HINT.sub(hint, text)
