@@ -12,8 +12,7 @@ from leaderboard.score import Score, SpecResult
 from leaderboard.table import metric_text
 from leaderboard.text import clip, printable
 
-TITLES_SHOWN = 2
-TITLE_WIDTH = 60
+TITLE_WIDTH = 44
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -49,15 +48,18 @@ def compare(before: Score, now: Score) -> Comparison:
     )
 
 
-def sentences(comparison: Comparison) -> tuple[str, ...]:
-    """Return the change in words: what was gained, what was lost, how the metric moved."""
+def sentences(comparison: Comparison, titles: int = 1) -> tuple[str, ...]:
+    """Return the change in words: what was gained, what was lost, how the metric moved.
+
+    More specs than `titles` are counted instead of named.
+    """
     told = []
     if comparison.gained:
         sign = f"+{comparison.points_gained}" if comparison.points_gained else "±0"
-        told.append(f"{sign}: now passes {_titles(comparison.gained)}")
+        told.append(f"{sign}: now passes {_named(comparison.gained, titles)}")
     if comparison.lost:
         sign = f"−{comparison.points_lost}" if comparison.points_lost else "±0"
-        told.append(f"{sign}: no longer passes {_titles(comparison.lost)}")
+        told.append(f"{sign}: no longer passes {_named(comparison.lost, titles)}")
     if comparison.metric:
         told.append(comparison.metric)
     return tuple(told)
@@ -76,10 +78,10 @@ def _text(data: bytes | None) -> list[str]:
     return (data or b"").decode("utf-8-sig", "replace").splitlines()
 
 
-def _titles(specs: Sequence[SpecResult]) -> str:
-    shown = [f"“{clip(printable(spec.title), TITLE_WIDTH)}”" for spec in specs[:TITLES_SHOWN]]
-    more = len(specs) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+def _named(specs: Sequence[SpecResult], titles: int) -> str:
+    if len(specs) > titles:
+        return f"{len(specs)} specs"
+    return ", ".join(f"“{clip(printable(spec.title), TITLE_WIDTH)}”" for spec in specs)
 
 
 def _metric(before: Score, now: Score) -> str:

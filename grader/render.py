@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -41,20 +43,29 @@ def console(stderr: bool = False) -> Console:
 
 def score_table(score: Score, out: Console, verbose: bool = False, path: str | None = None) -> None:
     """Print a score: one row per spec, what failed and why, the total, advice, walls, and its file."""
-    for part in score_parts(score, verbose):
+    for part in score_parts(score, Detail(verbose)):
         out.print(part)
     if path:
         out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
 
 
-def score_parts(
-    score: Score, verbose: bool = False, changed: Comparison | None = None, folded: bool = False
-) -> list[RenderableType]:
-    """Return a score as what a console prints, top to bottom.
+class Detail(msgspec.Struct, frozen=True):
+    """How much of a table is shown."""
 
-    `changed` marks the rows that passed or failed before; `folded` leaves out the rows that pass as before.
-    """
-    parts: list[RenderableType] = [_headline(score), _spec_table(score, verbose, changed, folded)]
+    verbose: bool = False
+    passing: bool = True
+    """Rows that pass as they did before."""
+    skipped: bool = True
+    """Rows of what was not tried, with the reason."""
+    lines: int = LINES_SHOWN
+    """Lines of a message, where `verbose` does not show them all."""
+
+
+def score_parts(
+    score: Score, detail: Detail, changed: Comparison | None = None
+) -> list[RenderableType]:
+    """Return a score as what a console prints, top to bottom; `changed` marks the rows that it names."""
+    parts: list[RenderableType] = [_headline(score), _spec_table(score, detail, changed)]
     if score.message:
         parts.append(Text(printable(score.message, multiline=True), style="red"))
     parts.append(_total(score))
@@ -62,14 +73,14 @@ def score_parts(
         parts.append(Text(printable(score.advice), style="yellow"))
     if score.curve:
         parts.append(Text(_curve(score.curve)))
-    if score.output and (verbose or score.status not in ("graded",)):
+    if score.output and (detail.verbose or score.status not in ("graded",)):
         parts.append(Text("printed by the hand-in:", style="dim"))
         parts.append(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
-    parts.append(Text(_footer(score, verbose), style="dim"))
+    parts.append(Text(_footer(score, detail.verbose), style="dim"))
     return parts
 
 
-def _spec_table(score: Score, verbose: bool, changed: Comparison | None, folded: bool) -> Table:
+def _spec_table(score: Score, detail: Detail, changed: Comparison | None) -> Table:
     table = Table.grid(padding=(0, 1))
     if changed is not None:
         # Always there, so that the table stands still when something changes.
@@ -78,19 +89,21 @@ def _spec_table(score: Score, verbose: bool, changed: Comparison | None, folded:
         table.add_column(justify="left")
     table.columns[-2].justify = "right"
     table.columns[-2].no_wrap = True
-    told, hidden = "", 0
+    told, hidden = "", Counter[str]()
     for spec in score.specs if _shows_specs(score) else ():
         repeated = spec.message != "" and spec.message == told
         told = spec.message
         mark = [] if changed is None else [_change(spec, changed)]
-        if folded and spec.outcome == "passed" and not any(mark):
-            hidden += 1
-            continue
-        table.add_row(*mark, *_row(spec, verbose, repeated))
-    if hidden:
-        words = f"{hidden} more pass{'es' * (hidden == 1)}"
-        lead = [] if changed is None else [Text()]
-        table.add_row(*lead, Text("✓", style="green"), Text(), Text(words, style="dim"))
+        kept = {"passed": detail.passing, "skipped": detail.skipped}.get(spec.outcome, True)
+        if kept or any(mark):
+            table.add_row(*mark, *_row(spec, detail, repeated))
+        else:
+            hidden[spec.outcome] += 1
+    for outcome, words in (("skipped", "not tried yet"), ("passed", "that pass")):
+        if hidden[outcome]:
+            lead = [] if changed is None else [Text()]
+            sign = Text(MARKS[outcome], style=COLOURS[outcome])
+            table.add_row(*lead, sign, Text(), Text(f"{hidden[outcome]} {words}", style="dim"))
     return table
 
 
@@ -151,7 +164,7 @@ def _is_remark(spec: SpecResult) -> bool:
     return spec.points == 0 and spec.outcome == "failed"
 
 
-def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, Text]:
+def _row(spec: SpecResult, detail: Detail, repeated: bool) -> tuple[Text, Text, Text]:
     colour = "yellow" if _is_remark(spec) else COLOURS[spec.outcome]
     told = Text(
         printable(spec.title), style="dim" if spec.outcome in ("skipped", "not_run") else ""
@@ -159,10 +172,10 @@ def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, T
     if spec.outcome == "not_run":
         told.append(" (not run)")
     lines = printable(spec.message, multiline=True).splitlines()
-    lines = ["(the same)"] if repeated and not verbose else lines
-    for line in lines if verbose else lines[:LINES_SHOWN]:
+    lines = ["(the same)"] if repeated and not detail.verbose else lines
+    for line in lines if detail.verbose else lines[: detail.lines]:
         told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else colour)
-    if verbose:
+    if detail.verbose:
         told.append(f"  ({printable(spec.name)}, {spec.seconds:.2f} s)", style="dim")
     mark = Text("!" if _is_remark(spec) else MARKS[spec.outcome], style=colour)
     points = f"{spec.earned}/{spec.points}" if spec.points else ""

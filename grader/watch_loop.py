@@ -356,8 +356,8 @@ class Loop:
             state.offered = True
             to = "" if path.parent == Path() else f" --to {path.parent}"
             state.note = (
-                f"There is no {path} yet. Press n again to start {challenge.id} {challenge.title}, "
-                f"as `grader start {challenge.id}{to}` would."
+                f"There is no {path} yet. `grader start {challenge.id}{to}` makes it; "
+                "so does n, pressed again."
             )
             return
         try:

@@ -19,13 +19,14 @@ from rich.text import Text
 from grader.challenge import Challenge
 from grader.comparing import Comparison, sentences
 from grader.errors import ScreenGone
-from grader.render import score_parts, verdict_words
+from grader.render import Detail, score_parts, verdict_words
 from leaderboard.score import Score
 from leaderboard.text import clip, printable
 
 TEXT_WIDTH: Final = 100
 DIFF_LINES: Final = 200
 REASON_WIDTH: Final = 200
+TITLES_IN_A_LINE: Final = 3
 CLEAR: Final = "\x1b[H\x1b[2J"
 # Up to the line before the last, and everything from there on away.
 TO_FOOT: Final = "\r\x1b[1A\x1b[J"
@@ -131,7 +132,7 @@ def line(score: Score, changed: Comparison | None, compared: str, verbose: bool)
     parts = [f"{score.graded_at.astimezone():%H:%M:%S}", words]
     if score.message:
         parts.append(clip(printable(score.message.partition("\n")[0]), REASON_WIDTH))
-    parts.append("; ".join(sentences(changed)) if changed else compared)
+    parts.append("; ".join(sentences(changed, TITLES_IN_A_LINE)) if changed else compared)
     if verbose:
         parts.append(f"({score.usage.wall_s:.2f} s, seed {score.seed})")
     return "  ".join(filter(None, parts))
@@ -205,31 +206,40 @@ def _drawn(console: Console, what: RenderableType) -> str:
 
 def _fitted(console: Console, view: View, verbose: bool) -> str:
     """Return the view; where the terminal is too low for it, with less of the table."""
-    room = console.height - 2
-    text = ""
-    for table in ("whole", "folded", "none" if view.panel else "folded"):
-        text = _drawn(console, Group(*_parts(view, verbose, table)))
-        if text.count("\n") <= room:
+    details: list[Detail | None] = [
+        Detail(verbose),
+        Detail(verbose, passing=False),
+        Detail(verbose, passing=False, skipped=False),
+        Detail(verbose, passing=False, skipped=False, lines=1),
+        Detail(verbose, passing=False, skipped=False, lines=0),
+    ]
+    if view.panel is not None:
+        details.append(None)
+    for detail in details:
+        text = _drawn(console, Group(*_parts(view, detail)))
+        # The last two lines of the terminal are the foot.
+        if text.count("\n") <= console.height - 2:
             break
     return text
 
 
-def _parts(view: View, verbose: bool, table: str) -> list[RenderableType]:
+def _parts(view: View, detail: Detail | None) -> list[RenderableType]:
+    """Return the view from top to bottom; without the table where there is no detail of it."""
     parts: list[RenderableType] = []
     if view.warning:
         parts.append(Text(view.warning, style="yellow"))
     if view.score is None:
         title = printable(f"{view.challenge.id} {view.challenge.title}")
         parts.append(Text.assemble((title, "bold"), f"  {printable(view.path)}"))
-    elif table == "none":
-        headline = score_parts(view.score, verbose, view.changed)[0]
-        parts += [headline, Text.assemble(verdict_words(view.score))]
+    elif detail is None:
+        parts += [score_parts(view.score, Detail())[0], Text.assemble(verdict_words(view.score))]
     else:
-        parts += score_parts(view.score, verbose, view.changed or Comparison(), table == "folded")
+        parts += score_parts(view.score, detail, view.changed or Comparison())
     if view.saved:
         parts.append(Text(f"score written to {printable(view.saved)}", style="dim"))
-    if view.score is not None:
-        parts += [Text(), _change(view)]
+    change = _change(view)
+    if change:
+        parts += [Text(), change]
     if view.panel is not None:
         parts += [Text(), *_panel(view.panel)]
     if view.note:
@@ -255,7 +265,7 @@ def _panel(panel: Hint | Diff) -> Sequence[RenderableType]:
     for text in panel.lines[:DIFF_LINES]:
         lines.append(f"{printable(text)}\n", style=DIFF_COLOURS.get(text[:1], ""))
     lines.rstrip()
-    return [Text(panel.title, style="bold"), Padding(lines, (0, 2))]
+    return [Text(panel.title, style="bold"), *([Padding(lines, (0, 2))] if lines else [])]
 
 
 def silence(stream: TextIO) -> None:
