@@ -57,10 +57,18 @@ class Keys:
     def resume(self) -> None:
         """Have keys arrive singly and unseen, as a shell may have changed that while we were stopped."""
         if sys.platform != "win32":
-            with contextlib.suppress(termios.error, OSError):
-                # From the background the attempt would stop us again.
-                if os.tcgetpgrp(self._descriptor) == os.getpgrp():
+            # From the background the attempt would stop us again.
+            with contextlib.suppress(termios.error):
+                if not self._is_anothers():
                     tty.setcbreak(self._descriptor, termios.TCSANOW)
+
+    def _is_anothers(self) -> bool:
+        """Whether the terminal belongs to another job of the shell now."""
+        try:
+            return sys.platform != "win32" and os.tcgetpgrp(self._descriptor) != os.getpgrp()
+        except OSError:
+            # A terminal that no shell controls.
+            return False
 
     def _listen(self) -> None:
         while True:
