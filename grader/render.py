@@ -91,11 +91,11 @@ def _spec_table(score: Score, detail: Detail, changed: Comparison | None) -> Tab
     table.columns[-2].no_wrap = True
     told, hidden = "", Counter[str]()
     for spec in score.specs if _shows_specs(score) else ():
-        repeated = spec.message != "" and spec.message == told
-        told = spec.message
         mark = [] if changed is None else [_change(spec, changed)]
         kept = {"passed": detail.passing, "skipped": detail.skipped}.get(spec.outcome, True)
         if kept or any(mark):
+            repeated = spec.message != "" and spec.message == told
+            told = spec.message
             table.add_row(*mark, *_row(spec, detail, repeated))
         else:
             hidden[spec.outcome] += 1
