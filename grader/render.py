@@ -99,7 +99,7 @@ def _spec_table(score: Score, detail: Detail, changed: Comparison | None) -> Tab
             table.add_row(*mark, *_row(spec, detail, repeated))
         else:
             hidden[spec.outcome] += 1
-    for outcome, words in (("skipped", "not tried yet"), ("passed", "that pass")):
+    for outcome, words in (("skipped", "not tried yet"), ("passed", "more pass")):
         if hidden[outcome]:
             lead = [] if changed is None else [Text()]
             sign = Text(MARKS[outcome], style=COLOURS[outcome])
