@@ -189,6 +189,13 @@ def all_challenges() -> list[Challenge]:
     return [load(path.parent) for path in folders]
 
 
+def after(challenge: Challenge) -> Challenge | None:
+    """Return the challenge that comes next in the same folder; None after the last."""
+    folders = sorted(p.parent for p in challenge.folder.parent.glob("[0-9]*_*/challenge.toml"))
+    later = [folder for folder in folders if folder.name > challenge.key]
+    return load(later[0]) if later else None
+
+
 def find(wanted: str) -> Challenge:
     """Return the challenge called "05", "5", "tiny_gpt", "05_tiny_gpt" or by the path of its folder.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,35 @@ store_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     envvar="GRADER_STORE",
     help="Folder of scores [default: leaderboard/scores].",
+)
+
+
+def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what decides how a hand-in is graded."""
+    for option in (
+        click.option("--memory", type=click.IntRange(min=256), help="MiB for the hand-in."),
+        click.option(
+            "--timeout", type=click.FloatRange(min=1), help="Seconds for the whole grading."
+        ),
+        click.option(
+            "--require-walls",
+            type=click.Choice(["strong", "medium", "weak"]),
+            help="Refuse to grade behind anything weaker.",
+        ),
+        store_option,
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+team_option = click.option(
+    "--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name]."
+)
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed."
 )
 
 
@@ -151,19 +181,11 @@ def brief(challenge: Challenge, hints: int) -> None:
 @main.command()
 @click.argument("challenge", type=CHALLENGE)
 @click.argument("path", required=False)
-@click.option("--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name].")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@team_option
+@grading_options
 @click.option("--seed", help="Repeat a grading: the seed of its score, in hexadecimal.")
-@store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the score as JSON and nothing else.")
-@click.option("--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed.")
-@click.option(
-    "--require-walls",
-    type=click.Choice(["strong", "medium", "weak"]),
-    help="Refuse to grade behind anything weaker.",
-)
-@click.option("--timeout", type=click.FloatRange(min=1), help="Seconds for the whole grading.")
-@click.option("--memory", type=click.IntRange(min=256), help="MiB for the hand-in.")
+@verbose_option
 @click.option("--no-save", is_flag=True, help="Keep no score.")
 def grade(challenge: Challenge, path: str | None, **options: Any) -> None:
     """Grade a hand-in: a file, a folder, or - for standard input.
@@ -184,9 +206,34 @@ def grade(challenge: Challenge, path: str | None, **options: Any) -> None:
 
 
 @main.command()
+@click.argument("challenge", metavar="[ID]", type=CHALLENGE, required=False)
+@click.argument("path", required=False)
+@team_option
+@grading_options
+@verbose_option
+@click.option("--save", is_flag=True, help="Keep the score of every verdict.")
+def watch(challenge: Challenge | None, path: str | None, **options: Any) -> None:
+    """Grade a file or a folder again at each save, and show what has changed.
+
+    Without ID, the challenge that was started in this folder; without PATH, the file that `grader start`
+    put here. Keys: Enter, h, d, n, q. Exit code, of the last verdict: 0 passed, 1 not passed,
+    3 not gradable or none, 4 our fault; 2 wrong usage.
+
+    \b
+    Example:
+      grader watch
+      grader watch 04 my/attention.py --save
+    """
+    from grader.watch_command import run
+
+    score = run(challenge, path, _store(options.pop("store")), **options)
+    raise SystemExit(errors.EXIT_UNGRADABLE if score is None else exit_code(score))
+
+
+@main.command()
 @click.argument("key", metavar="ID")
 @store_option
-@click.option("--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed.")
+@verbose_option
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
     """Show one score again, by its id (or the beginning of it) or its file.

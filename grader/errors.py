@@ -6,6 +6,7 @@ GraderError                       4
 │   ├── FileExistsAlreadyError
 │   └── WallRequiredError             the machine offers no wall as strong as required
 ├── GradingStopped             130   whoever asked for the grading stopped it
+├── ScreenGone                    1   nobody reads any more what is written
 ├── HandInError                   3   the hand-in cannot be graded; becomes a score `ungradable`
 └── GraderFault                   4   ours: a broken challenge, judge or machine
     ├── ChallengeError
@@ -54,6 +55,12 @@ class GradingStopped(GraderError):
     """A grading was stopped by whoever asked for it; there is no score."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+class ScreenGone(GraderError):
+    """The terminal or the pipe that was written to has closed."""
+
+    exit_code = EXIT_NOT_PASSED
 
 
 class GraderFault(GraderError):

@@ -6,7 +6,6 @@ import getpass
 import re
 import sys
 import tempfile
-import time
 
 import click
 import msgspec
@@ -17,13 +16,12 @@ from rich.text import Text
 from grader import devices, render
 from grader.challenge import Challenge, Limits
 from grader.errors import GraderFault, UsageError
+from grader.following import ProgressLine
 from grader.grading import Attempt, grade
 from grader.starting import started_file
-from grader.supervising import Follower
-from grader.verdict import Progress
 from grader.walls import Wall, choose
 from leaderboard.errors import StoreWriteError
-from leaderboard.score import CurvePoint, Score, Walls, encode
+from leaderboard.score import Score, Walls, encode
 from leaderboard.store import Store
 
 WEAK_WARNING = (
@@ -51,10 +49,10 @@ def run(
     source = path or _own_file(challenge)
     attempt = Attempt(
         challenge,
-        team or _user(),
+        team or user(),
         devices.resolve(device),
         _seed(seed),
-        _limits(challenge.limits, timeout, memory),
+        changed_limits(challenge.limits, timeout, memory),
     )
     wall = choose(require_walls)
     if wall.level == "weak":
@@ -78,7 +76,8 @@ def _own_file(challenge: Challenge) -> str:
     return str(path)
 
 
-def _user() -> str:
+def user() -> str:
+    """Return whose score it is unless a team is named."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -92,7 +91,8 @@ def _seed(seed: str | None) -> str | None:
     return seed
 
 
-def _limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits:
+def changed_limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits:
+    """Return the limits with other seconds for the whole grading and other MiB for the hand-in."""
     if timeout is not None:
         cpu_s = max(limits.cpu_s, timeout * limits.threads)
         limits = msgspec.structs.replace(limits, wall_s=timeout, cpu_s=cpu_s)
@@ -105,12 +105,19 @@ def _graded(source: str, attempt: Attempt, wall: Wall) -> Score:
     try:
         return _watched(source, attempt, wall)
     except OSError as error:
-        # Whatever the hand-in's own files lack is a score; what is left is this machine.
-        where = f" ({error.filename})" if error.filename else ""
-        raise GraderFault(
-            f"This machine could not carry the grading out: {error.strerror or error}{where}. "
-            f"Free some space in {tempfile.gettempdir()} or some processes, and run again."
-        ) from error
+        raise machine_fault(error) from error
+
+
+def machine_fault(error: OSError) -> GraderFault:
+    """Return the fault that an error of the system is during a grading.
+
+    Whatever the hand-in's own files lack is a score; what is left is this machine.
+    """
+    where = f" ({error.filename})" if error.filename else ""
+    return GraderFault(
+        f"This machine could not carry the grading out: {error.strerror or error}{where}. "
+        f"Free some space in {tempfile.gettempdir()} or some processes, and run again."
+    )
 
 
 def _watched(source: str, attempt: Attempt, wall: Wall) -> Score:
@@ -118,30 +125,8 @@ def _watched(source: str, attempt: Attempt, wall: Wall) -> Score:
         return grade(source, attempt, wall)
     talk = Console(stderr=True, highlight=False)
     with Live(Text("starting judge and worker …"), console=talk, transient=True) as live:
-        view = _ProgressLine(live)
+        view = ProgressLine(lambda line: live.update(Text(line)))
         return grade(source, attempt, wall, view)
-
-
-class _ProgressLine(Follower):
-    """One line on the terminal that says what is going on."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._since: tuple[int, float | None] = (0, None)
-        self._began = time.monotonic()
-
-    def progress(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
-        """Show the spec that runs; while the hand-in trains, its step, its loss, the seconds left."""
-        state = progress.number, progress.budget
-        if state != self._since:
-            self._since, self._began = state, time.monotonic()
-        text = f"{progress.number}/{progress.total}  {progress.spec}"
-        if progress.budget is not None:
-            left = max(0.0, progress.budget - (time.monotonic() - self._began))
-            text = f"training: {left:.0f} s left"
-            if point is not None and point.loss is not None:
-                text += f"  step {point.step}  loss {point.loss:.3f}"
-        self._live.update(Text(f"{text}  ({elapsed:.0f} s)"))
 
 
 def _save(store: Store, score: Score) -> str:

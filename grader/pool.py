@@ -73,7 +73,9 @@ class Pool:
         return await asyncio.wrap_future(self.submit(submission, attempt))
 
     def warm(self, challenge: Challenge) -> None:
-        """Have a slot get ready for a challenge, and wait until it is."""
+        """Have a slot get ready for a challenge, and wait until it is; nothing where it is graded cold."""
+        if not _can_be_warm(Attempt(challenge, ""), self._wall):
+            return
         self._threads.submit(lambda: self._slot().prepare(challenge, challenge.limits)).result()
 
     def close(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
+import msgspec
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from grader.challenge import Challenge
+from grader.comparing import Comparison
 from leaderboard.score import CurvePoint, Score, SpecResult
 from leaderboard.table import metric_text
 from leaderboard.text import clip, printable
@@ -25,6 +28,7 @@ WALL_NAMES = {
 }
 LINES_SHOWN = 6
 PLAIN_WIDTH = 110
+HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 
 
 def console(stderr: bool = False) -> Console:
@@ -39,31 +43,77 @@ def console(stderr: bool = False) -> Console:
 
 def score_table(score: Score, out: Console, verbose: bool = False, path: str | None = None) -> None:
     """Print a score: one row per spec, what failed and why, the total, advice, walls, and its file."""
-    out.print(_headline(score))
-    table = Table.grid(padding=(0, 1))
-    for _ in range(3):
-        table.add_column(justify="left")
-    table.columns[1].justify = "right"
-    table.columns[1].no_wrap = True
-    told = ""
-    for spec in score.specs if _shows_specs(score) else ():
-        repeated = spec.message != "" and spec.message == told
-        told = spec.message
-        table.add_row(*_row(spec, verbose, repeated))
-    out.print(table)
-    if score.message:
-        out.print(Text(printable(score.message, multiline=True), style="red"))
-    out.print(_total(score))
-    if score.advice:
-        out.print(Text(printable(score.advice), style="yellow"))
-    if score.curve:
-        out.print(Text(_curve(score.curve)))
-    if score.output and (verbose or score.status not in ("graded",)):
-        out.print(Text("printed by the hand-in:", style="dim"))
-        out.print(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
-    out.print(Text(_footer(score, verbose), style="dim"))
+    for part in score_parts(score, Detail(verbose)):
+        out.print(part)
     if path:
         out.print(Text(f"score written to {printable(path)}", style="dim"), soft_wrap=True)
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """How much of a table is shown."""
+
+    verbose: bool = False
+    passing: bool = True
+    """Rows that pass as they did before."""
+    skipped: bool = True
+    """Rows of what was not tried, with the reason."""
+    lines: int = LINES_SHOWN
+    """Lines of a message, where `verbose` does not show them all."""
+
+
+def score_parts(
+    score: Score, detail: Detail, changed: Comparison | None = None
+) -> list[RenderableType]:
+    """Return a score as what a console prints, top to bottom; `changed` marks the rows that it names."""
+    parts: list[RenderableType] = [_headline(score), _spec_table(score, detail, changed)]
+    if score.message:
+        parts.append(Text(printable(score.message, multiline=True), style="red"))
+    parts.append(_total(score))
+    if score.advice:
+        parts.append(Text(printable(score.advice), style="yellow"))
+    if score.curve:
+        parts.append(Text(_curve(score.curve)))
+    if score.output and (detail.verbose or score.status not in ("graded",)):
+        parts.append(Text("printed by the hand-in:", style="dim"))
+        parts.append(Text(clip(printable(score.output, multiline=True), 4000), style="dim"))
+    parts.append(Text(_footer(score, detail.verbose), style="dim"))
+    return parts
+
+
+def _spec_table(score: Score, detail: Detail, changed: Comparison | None) -> Table:
+    table = Table.grid(padding=(0, 1))
+    if changed is not None:
+        # Always there, so that the table stands still when something changes.
+        table.add_column(justify="right", no_wrap=True, min_width=3)
+    for _ in range(3):
+        table.add_column(justify="left")
+    table.columns[-2].justify = "right"
+    table.columns[-2].no_wrap = True
+    told, hidden = "", Counter[str]()
+    for spec in score.specs if _shows_specs(score) else ():
+        mark = [] if changed is None else [_change(spec, changed)]
+        kept = {"passed": detail.passing, "skipped": detail.skipped}.get(spec.outcome, True)
+        if kept or any(mark):
+            repeated = spec.message != "" and spec.message == told
+            told = spec.message
+            table.add_row(*mark, *_row(spec, detail, repeated))
+        else:
+            hidden[spec.outcome] += 1
+    for outcome, words in (("skipped", "not tried yet"), ("passed", "more pass")):
+        if hidden[outcome]:
+            lead = [] if changed is None else [Text()]
+            sign = Text(MARKS[outcome], style=COLOURS[outcome])
+            table.add_row(*lead, sign, Text(), Text(f"{hidden[outcome]} {words}", style="dim"))
+    return table
+
+
+def _change(spec: SpecResult, changed: Comparison) -> Text:
+    points = str(spec.points or "")
+    if spec in changed.gained:
+        return Text(f"+{points}" if points else "▲", style="bold green")
+    if spec in changed.lost:
+        return Text(f"−{points}" if points else "▼", style="bold red")
+    return Text()
 
 
 def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:
@@ -114,7 +164,7 @@ def _is_remark(spec: SpecResult) -> bool:
     return spec.points == 0 and spec.outcome == "failed"
 
 
-def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, Text]:
+def _row(spec: SpecResult, detail: Detail, repeated: bool) -> tuple[Text, Text, Text]:
     colour = "yellow" if _is_remark(spec) else COLOURS[spec.outcome]
     told = Text(
         printable(spec.title), style="dim" if spec.outcome in ("skipped", "not_run") else ""
@@ -122,22 +172,27 @@ def _row(spec: SpecResult, verbose: bool, repeated: bool) -> tuple[Text, Text, T
     if spec.outcome == "not_run":
         told.append(" (not run)")
     lines = printable(spec.message, multiline=True).splitlines()
-    lines = ["(the same)"] if repeated and not verbose else lines
-    for line in lines if verbose else lines[:LINES_SHOWN]:
+    lines = ["(the same)"] if repeated and not detail.verbose else lines
+    for line in lines if detail.verbose else lines[: detail.lines]:
         told.append(f"\n  {line}", style="dim" if spec.outcome == "skipped" else colour)
-    if verbose:
+    if detail.verbose:
         told.append(f"  ({printable(spec.name)}, {spec.seconds:.2f} s)", style="dim")
     mark = Text("!" if _is_remark(spec) else MARKS[spec.outcome], style=colour)
     points = f"{spec.earned}/{spec.points}" if spec.points else ""
     return mark, Text(points, style=colour), told
 
 
-def _total(score: Score) -> Text:
+def verdict_words(score: Score) -> tuple[str, str]:
+    """Return the points with the verdict in words, and its colour."""
     words = "passed" if score.passed else "not passed yet"
-    colour = "bold green" if score.passed else "bold red"
     if score.status != "graded":
         words = score.status.replace("_", " ")
-    text = Text.assemble((f"{score.score}/{score.max_score}  {words}", colour))
+    colour = "bold green" if score.passed else "bold red"
+    return f"{score.score}/{score.max_score}  {words}", colour
+
+
+def _total(score: Score) -> Text:
+    text = Text.assemble(verdict_words(score))
     remarks = sum(map(_is_remark, score.specs))
     if remarks and score.status == "graded":
         text.append(f"  {remarks} remark{'s' * (remarks > 1)}, worth no points", style="yellow")
@@ -182,15 +237,20 @@ def brief_text(challenge: Challenge, hints: int = 0) -> str:
     return captured.get()
 
 
-def _fold(text: str, hints: int) -> str:
+def hints(challenge: Challenge) -> list[tuple[str, str]]:
+    """Return the hints of the brief: the heading and the Markdown of each."""
+    found = HINT.findall(challenge.brief.read_text("utf-8"))
+    return [(heading.strip(), body.strip()) for heading, body in found]
+
+
+def _fold(text: str, opened: int) -> str:
     """Markdown for a terminal has no folding: a hint stays a line until it is asked for."""
     number = 0
 
     def hint(match: re.Match[str]) -> str:
         nonlocal number
         number += 1
-        body = match[2] if number <= hints else f"(folded; `--hints {number}` opens it)"
+        body = match[2] if number <= opened else f"(folded; `--hints {number}` opens it)"
         return f"**{match[1].strip()}**\n\n{body.strip()}\n"
 
-    pattern = r"<details>\s*<summary>(.*?)</summary>(.*?)</details>"
-    return re.sub(pattern, hint, text, flags=re.DOTALL)
+    return HINT.sub(hint, text)

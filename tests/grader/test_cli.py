@@ -178,7 +178,7 @@ def test_light_commands_import_neither_torch_nor_pytest(tmp_path: Path) -> None:
         " ['leaderboard', '--store', sys.argv[1]], ['brief', '01']):\n"
         "    result = CliRunner().invoke(main, words)\n"
         "    assert result.exit_code == 0, (words, result.output)\n"
-        "print(sorted({'torch', 'pytest', 'numpy'} & set(sys.modules)))\n"
+        "print(sorted({'torch', 'pytest', 'numpy', 'watchfiles'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True

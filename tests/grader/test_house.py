@@ -28,15 +28,18 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.privacy grader.escapes grader.remedies",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes",
-        "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay",
+        "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
+        " grader.comparing grader.keys grader.watching",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
         "grader.judging grader.judge grader.warm_judge",
         "grader.supervising grader.grading grader.warm",
-        "grader.pool grader.verify",
-        "grader.render grader.specs_page grader.doctor_command",
-        "grader.grade_command grader.verify_command grader.cli grader.__main__",
+        "grader.following grader.pool grader.verify",
+        "grader.render grader.specs_page grader.doctor_command grader.watch_screen",
+        "grader.watch_state",
+        "grader.watch_loop",
+        "grader.grade_command grader.verify_command grader.watch_command grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -50,9 +53,12 @@ SUPERVISOR = [
         "advice",
         "challenge",
         "cli",
+        "comparing",
         "devices",
         "doctor",
+        "following",
         "grading",
+        "keys",
         "listening",
         "pool",
         "render",
@@ -63,6 +69,8 @@ SUPERVISOR = [
         "verify",
         "walls",
         "warm",
+        "watch_command",
+        "watching",
         "words",
     )
 ]
@@ -213,6 +221,7 @@ SPEAKING = {
     "grader.__main__",
     "grader.grade_command",
     "grader.verify_command",
+    "grader.watch_command",
     "grader.doctor_command",
     "leaderboard.schema",
 }

@@ -26,7 +26,7 @@ from grader.grading import Attempt, grade
 from grader.pool import Pool
 from grader.submission import Submission, read
 from grader.supervising import Follower
-from grader.walls import choose
+from grader.walls import PlainProcess, choose
 from leaderboard.score import Score
 
 pytestmark = [
@@ -120,6 +120,16 @@ def test_a_challenge_that_trains_in_two_workers_is_graded_cold(pool: Pool) -> No
     challenge = find("05")
 
     assert pool.grade(str(challenge.starter), Attempt(challenge, "me")).score == 0
+
+
+def test_what_is_graded_cold_is_not_warmed(pool: Pool, mini: Challenge) -> None:
+    """Getting ready for 05, or behind a wall that cannot be warm, starts nothing and raises nothing."""
+    pool.warm(find("05"))
+    before = psutil.Process().children(recursive=True)
+    with Pool(1, PlainProcess()) as other:
+        other.warm(mini)
+
+    assert set(psutil.Process().children(recursive=True)) <= set(before)
 
 
 HARM = {
