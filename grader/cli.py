@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,28 @@ store_option = click.option(
     envvar="GRADER_STORE",
     help="Folder of scores [default: leaderboard/scores].",
 )
+
+
+def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what decides how a hand-in is graded."""
+    for option in (
+        click.option("--memory", type=click.IntRange(min=256), help="MiB for the hand-in."),
+        click.option(
+            "--timeout", type=click.FloatRange(min=1), help="Seconds for the whole grading."
+        ),
+        click.option(
+            "--require-walls",
+            type=click.Choice(["strong", "medium", "weak"]),
+            help="Refuse to grade behind anything weaker.",
+        ),
+        store_option,
+        click.option("--seed", help="Repeat a grading: the seed of its score, in hexadecimal."),
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
@@ -152,18 +175,9 @@ def brief(challenge: Challenge, hints: int) -> None:
 @click.argument("challenge", type=CHALLENGE)
 @click.argument("path", required=False)
 @click.option("--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name].")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--seed", help="Repeat a grading: the seed of its score, in hexadecimal.")
-@store_option
+@grading_options
 @click.option("--json", "as_json", is_flag=True, help="Print the score as JSON and nothing else.")
 @click.option("--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed.")
-@click.option(
-    "--require-walls",
-    type=click.Choice(["strong", "medium", "weak"]),
-    help="Refuse to grade behind anything weaker.",
-)
-@click.option("--timeout", type=click.FloatRange(min=1), help="Seconds for the whole grading.")
-@click.option("--memory", type=click.IntRange(min=256), help="MiB for the hand-in.")
 @click.option("--no-save", is_flag=True, help="Keep no score.")
 def grade(challenge: Challenge, path: str | None, **options: Any) -> None:
     """Grade a hand-in: a file, a folder, or - for standard input.
@@ -181,6 +195,34 @@ def grade(challenge: Challenge, path: str | None, **options: Any) -> None:
 
     score = run(challenge, path, _store(options.pop("store")), **options)
     raise SystemExit(exit_code(score))
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--challenge", type=CHALLENGE, help="Of files whose names do not tell; no other.")
+@click.option("-j", "--jobs", default="1", show_default=True, help="Slots side by side, or auto.")
+@grading_options
+@click.option("--resume", is_flag=True, help="Grade what has no score under the present specs.")
+@click.option("--regrade", is_flag=True, help="Grade all again; the scores that are there stay.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first hand-in that does not pass.")
+@click.option("--dry-run", is_flag=True, help="Say what would be graded, and grade nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--format", "fmt", default="simple", help="A tabulate format, json or csv.")
+def batch(sources: tuple[Path, ...], store: Path | None, **options: Any) -> None:
+    """Grade many hand-ins: folders TEAM/FILE, archives of such, or manifests.
+
+    A manifest is a CSV file: team,challenge,path and, at will, submitted_at. Each score is saved as soon as
+    it is known. Exit code: the worst of the hand-ins', as with grade; 130 after Ctrl-C.
+
+    \b
+    Example:
+      grader batch hand-ins -j auto
+      grader batch hand-ins.zip more.csv --resume
+      grader batch hand-ins --challenge 04 --dry-run
+    """
+    from grader.batch_command import Options, run
+
+    raise SystemExit(run(sources, _store(store), Options(**options)))
 
 
 @main.command()

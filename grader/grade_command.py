@@ -53,8 +53,8 @@ def run(
         challenge,
         team or _user(),
         devices.resolve(device),
-        _seed(seed),
-        _limits(challenge.limits, timeout, memory),
+        checked_seed(seed),
+        changed_limits(challenge.limits, timeout, memory),
     )
     wall = choose(require_walls)
     if wall.level == "weak":
@@ -86,13 +86,15 @@ def _user() -> str:
         return "me"
 
 
-def _seed(seed: str | None) -> str | None:
+def checked_seed(seed: str | None) -> str | None:
+    """Return the seed; raises UsageError where it is none."""
     if seed is not None and not re.fullmatch(r"[0-9a-f]{1,32}", seed):
         raise UsageError(f"--seed takes hexadecimal digits as a score has them, not {seed!r}.")
     return seed
 
 
-def _limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits:
+def changed_limits(limits: Limits, timeout: float | None, memory: int | None) -> Limits:
+    """Return the limits with other seconds for the whole grading and other MiB for the hand-in."""
     if timeout is not None:
         cpu_s = max(limits.cpu_s, timeout * limits.threads)
         limits = msgspec.structs.replace(limits, wall_s=timeout, cpu_s=cpu_s)

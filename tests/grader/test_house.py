@@ -28,15 +28,18 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.privacy grader.escapes grader.remedies",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening",
-        "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay",
+        "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
+        " grader.archives",
+        "grader.entries",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
         "grader.judging grader.judge grader.warm_judge",
-        "grader.supervising grader.grading grader.warm",
+        "grader.supervising grader.grading grader.warm grader.planning",
         "grader.pool grader.verify",
-        "grader.render grader.specs_page grader.doctor_command",
-        "grader.grade_command grader.verify_command grader.cli grader.__main__",
+        "grader.batch",
+        "grader.render grader.specs_page grader.doctor_command grader.summary",
+        "grader.grade_command grader.verify_command grader.batch_command grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -48,16 +51,22 @@ SUPERVISOR = [
     for name in (
         "__main__",
         "advice",
+        "archives",
+        "batch",
+        "batch_command",
         "challenge",
         "cli",
         "devices",
         "doctor",
+        "entries",
         "grading",
         "listening",
+        "planning",
         "pool",
         "render",
         "starting",
         "submission",
+        "summary",
         "supervising",
         "verdict",
         "verify",
@@ -213,6 +222,7 @@ SPEAKING = {
     "grader.__main__",
     "grader.grade_command",
     "grader.verify_command",
+    "grader.batch_command",
     "grader.doctor_command",
     "leaderboard.schema",
 }
