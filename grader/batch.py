@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -117,7 +117,27 @@ def lender(terms: Terms, challenge: Challenge, files: list[str]) -> str | None:
     return None
 
 
-def run(plan: Plan, conditions: Conditions, store: Store, halt: threading.Event) -> Iterator[Event]:
+class Slots(Protocol):
+    """What a batch needs of a pool."""
+
+    def submit(
+        self, submission: Submission, attempt: Attempt, follower: Follower | None = None
+    ) -> Future[Score]:
+        """Queue a hand-in; its score comes later."""
+        ...
+
+    def close(self) -> None:
+        """End all processes."""
+        ...
+
+
+def run(
+    plan: Plan,
+    conditions: Conditions,
+    store: Store,
+    halt: threading.Event,
+    make: Callable[[int, Wall], Slots] = Pool,
+) -> Iterator[Event]:
     """Grade what is planned, record every score, and yield what happened.
 
     Once `halt` is set, gradings are stopped without a score and the iterator ends. Raises
@@ -128,7 +148,8 @@ def run(plan: Plan, conditions: Conditions, store: Store, halt: threading.Event)
             yield from _without_grading(job, conditions, store)
     graded = [job for job in plan.jobs if job.is_graded]
     if graded and not halt.is_set():
-        yield from _Run(conditions, store, halt).all(graded)
+        pool = make(conditions.slots, conditions.wall)
+        yield from _Run(conditions, store, halt, pool).all(graded)
 
 
 class _Halted(Follower):
@@ -145,11 +166,13 @@ class _Halted(Follower):
 class _Run:
     """The jobs that are in the pool."""
 
-    def __init__(self, conditions: Conditions, store: Store, halt: threading.Event) -> None:
+    def __init__(
+        self, conditions: Conditions, store: Store, halt: threading.Event, pool: Slots
+    ) -> None:
         self._conditions = conditions
         self._store = store
         self._halt = halt
-        self._pool = Pool(conditions.slots, conditions.wall)
+        self._pool = pool
         self._running: dict[Future[Score], Job] = {}
 
     def all(self, jobs: list[Job]) -> Iterator[Event]:

@@ -206,7 +206,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text. Save it again with that encoding.") from error
     except csv.Error as error:
-        raise UsageError(f"{path} is wrong: line {reader.line_num}: {error}.") from error
+        raise UsageError(f"{path} is wrong: line {reader.reader.line_num}: {error}.") from error
 
 
 def _entry(row: Mapping[str, str], path: Path, base: Path, names: Names) -> Found:

@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("ending", [".zip", *MODES])
 def test_python_files_come_out(ending: str, folder: Path, tmp_path: Path) -> None:
-    """Every kind of archive gives its Python files, without hidden ones and tools', and names the others."""
+    """Every kind of archive gives its Python files, but for hidden ones and tools, and names others."""
     more = {
         "ada/.secret.py": b"1",
         "ada/__pycache__/04.py": b"1",
