@@ -32,6 +32,11 @@ from leaderboard.text import printable
 
 PLAIN_EVERY_S: Final = 30.0
 PLAIN_STEPS: Final = 10
+GO_ON: Final[dict[Mode, str]] = {
+    "new": "The same command with --resume goes on from here.",
+    "resume": "The same command goes on from here.",
+    "regrade": "The same command begins anew; whoever was not graded again keeps the scores from before.",
+}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,7 @@ def _carried_out(
     if options.dry_run:
         _print_plan(made, conditions.slots, options)
         return errors.EXIT_PASSED
+    store.sweep()
     for line in skipped_lines(skipped):
         _say(f"warning: {line}")
     _warn(conditions, made)
@@ -106,7 +112,7 @@ def _carried_out(
     _print_summary(summary, options)
     if interrupted:
         _say(f"Interrupted. {summary.recorded} new scores are in {store.path}.")
-        _say("The same command with --resume instead of --regrade goes on from here.")
+        _say(GO_ON[options.mode])
         return errors.EXIT_INTERRUPTED
     return summary.exit_code
 

@@ -116,6 +116,11 @@ class Store:
             except (ScoreError, OSError) as error:
                 yield Problem(path, str(error))
 
+    def sweep(self) -> None:
+        """Remove the temporary files of writers that died, beside all records."""
+        for folder in {path.parent for path in self._list()[0]}:
+            _sweep(folder)
+
     def find(self, key: str) -> Score:
         """The score whose id begins with `key`, or whose file is `key`.
 
