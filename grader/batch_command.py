@@ -20,10 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from grader import batch, devices, errors, sweeping
 from grader.challenge import Challenge
-from grader.entries import LAYOUT, Names, Skipped, collect
+from grader.entries import LAYOUT, Names, Skipped, collect, entries_of
 from grader.errors import GraderFault, UsageError
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed
-from grader.planning import HandIn, Mode, Plan, Records, entries_of, plan, read
+from grader.planning import HandIn, Mode, Plan, Records, plan, read
 from grader.summary import UNGRADABLE, Summary, check_format, planned, skipped_lines, table
 from grader.walls import choose
 from leaderboard.score import Walls

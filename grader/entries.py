@@ -110,6 +110,15 @@ def collect(sources: Iterable[Path], names: Names, workspace: Path) -> Iterator[
             raise UsageError(f"{source} is no source of hand-ins. {LAYOUT}")
 
 
+def entries_of(found: Iterable[Found], skipped: list[Skipped]) -> Iterator[Entry]:
+    """Yield the entries; what is skipped goes to the list."""
+    for one in found:
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        else:
+            yield one
+
+
 def team_name(name: str) -> str:
     """Return the name of a team as scores have it: composed, and without halves of characters."""
     # An archive from a Mac has its letters and their accents apart.

@@ -6,7 +6,7 @@ Nothing here grades or writes. A plan holds paths and hashes, never the contents
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -241,19 +241,11 @@ def _without_repetitions(hand_ins: Iterable[HandIn]) -> tuple[list[HandIn], list
     return sorted(kept, key=_place), twice
 
 
-def _order(hand_in: HandIn) -> tuple[bool, str, str, str, str]:
+def _order(hand_in: HandIn) -> tuple[object, ...]:
     return hand_in.entry.submitted_at is None, *_place(hand_in)
 
 
-def _place(hand_in: HandIn) -> tuple[str, str, str, str]:
+def _place(hand_in: HandIn) -> tuple[object, ...]:
     entry = hand_in.entry
-    return entry.challenge.key, entry.team, entry.shown, hand_in.sha256
-
-
-def entries_of(found: Iterable[Entry | Skipped], skipped: list[Skipped]) -> Iterator[Entry]:
-    """Yield the entries; what is skipped goes to the list."""
-    for one in found:
-        if isinstance(one, Skipped):
-            skipped.append(one)
-        else:
-            yield one
+    moment = entry.submitted_at.timestamp() if entry.submitted_at else 0.0
+    return entry.challenge.key, entry.team, entry.shown, hand_in.sha256, moment, entry.path

@@ -23,6 +23,7 @@ UNGRADABLE: Final = tuple(
     status for status in get_args(Status) if status not in ("graded", "grader_fault")
 )
 SHOWN: Final = 20
+TEXTS: Final = ("challenge", "title")
 
 
 class Tally:
@@ -178,7 +179,7 @@ def table(rows: Sequence[dict[str, Any]], fmt: str, optional: Sequence[str] = ()
         _cells(rows, names),
         headers=headers,
         tablefmt=fmt,
-        colalign=["left", *["right"] * (len(names) - 1)] if rows else None,
+        colalign=["left" if name in TEXTS else "right" for name in names] if rows else None,
         disable_numparse=True,
     )
 

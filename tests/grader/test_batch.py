@@ -330,3 +330,13 @@ def test_threads_are_shared_fairly(own: int, count: int, available: int, given: 
     limits = msgspec.structs.replace(find("04").limits, threads=own)
 
     assert threads(limits, count, available).threads == given
+
+
+def test_what_a_task_carries_survives_the_way(mini: Challenge) -> None:
+    """Hand-in, limits and score are the same again on another machine, as messages without code."""
+    submission = Submission.of("mine.py", {"mine.py": "x = 'é'\n".encode(), "more.py": b"y = 2\n"})
+    score = faked(submission, Attempt(mini, "東京"), "crashed")
+
+    for one in (submission, mini.limits, score):
+        data = msgspec.msgpack.encode(one)
+        assert msgspec.msgpack.decode(data, type=type(one)) == one

@@ -175,7 +175,7 @@ def test_fail_fast_stops_at_the_first(place: Place) -> None:
 @pytest.mark.walls
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_an_interrupted_batch_says_how_to_go_on(place: Place) -> None:
-    """Ctrl-C ends what runs without a score, keeps what is saved and leaves nothing else; --resume goes on."""
+    """Ctrl-C ends what runs without a score, keeps what is saved and nothing else; --resume goes on."""
     place.put("a", place.right)
     hanging = place.put("b", HANGS)
     running = place.start()

@@ -142,7 +142,9 @@ def test_a_batch_that_is_killed_ends_as_if_it_had_not_been(
     """Each team has its one right record; no process, mount or file of the killed ones is left."""
     if choose().level != "strong":
         pytest.skip("the ends of the tricks are those behind the strong wall")
-    rng = random.Random()
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
     mounts = Path("/proc/self/mounts").read_text()
     due = handed_in(tmp_path / "hand-ins", mini, rng)
     batch = Batch(tmp_path, mini)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.challenge import Challenge, find, load
-from grader.entries import Entry, Names, Skipped, collect
+from grader.entries import Entry, Names, Skipped, collect, entries_of
 from grader.errors import UsageError
 from grader.grading import Attempt, build_score
-from grader.planning import HandIn, Plan, Records, Terms, entries_of, plan, read
+from grader.planning import HandIn, Plan, Records, Terms, plan, read
 from grader.submission import EMPTY_SHA256, Submission
 from grader.supervising import Outcome
 from grader.verdict import Verdict
