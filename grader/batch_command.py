@@ -77,6 +77,10 @@ def run(sources: Sequence[Path], store: Store, options: Options) -> int:
             if not hand_ins:
                 raise UsageError("\n".join(["There is nothing to grade.", *_why(skipped)]))
             return _carried_out(hand_ins, skipped, store, options, began)
+    except KeyboardInterrupt:
+        # While it was planned, or for the second time.
+        _say(f"Interrupted. What had a score by then is in {store.path}.")
+        return errors.EXIT_INTERRUPTED
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise GraderFault(

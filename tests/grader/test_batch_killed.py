@@ -11,6 +11,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,10 +65,10 @@ def trick(path: Path) -> tuple[str, Due] | None:
 
 
 def handed_in(folder: Path, mini: Challenge, rng: random.Random) -> dict[str, Due]:
-    """A folder of hand-ins, one for each team; the value is what is due to whom.
+    """Hand-ins, one for each team; the value is what is due to whom.
 
     One in five is hostile, one in five wrong; of the others some are the same, one does not compile and
-    one cannot be read.
+    one cannot be read. Every other one lies in an archive.
     """
     right = mini.solution.read_text("utf-8")
     hostile = list(filter(None, map(trick, sorted(TRICKS))))
@@ -83,8 +84,10 @@ def handed_in(folder: Path, mini: Challenge, rng: random.Random) -> dict[str, Du
             text, due[team] = f"{PART}\n# {number}\n", Due("graded", 40)
         elif number in (2, 3):
             text, due[team] = (SYNTAX, "")[number - 2], Due("ungradable", 0)
-        (folder / team).mkdir(parents=True)
-        (folder / team / "90.py").write_text(text, "utf-8")
+        place = folder / ("loose", "packed")[number % 2] / team
+        place.mkdir(parents=True)
+        (place / "90.py").write_text(text, "utf-8")
+    shutil.make_archive(str(folder / "packed"), "zip", folder / "packed")
     return due
 
 
@@ -98,7 +101,8 @@ class Batch:
         self.log = folder / "log"
         self._mark = f"KIT_BATCH={folder}"
         self._command = [
-            *(sys.executable, "-m", "grader", "batch", str(folder / "hand-ins")),
+            *(sys.executable, "-m", "grader", "batch"),
+            *(str(folder / "hand-ins" / "loose"), str(folder / "hand-ins" / "packed.zip")),
             *("--challenge", str(mini.folder), "-j", "auto", "--store", str(self.store.path)),
             *("--resume", "--timeout", "40"),
         ]
@@ -116,6 +120,8 @@ class Batch:
         while running.poll() is None and self.recorded() < records:
             time.sleep(0.02)
         time.sleep(seconds)
+        # What is looked for afterwards is found before.
+        assert self.processes() != []
         running.kill()
         code = running.wait(60)
         assert code == -signal.SIGKILL, f"it ended by itself ({code}): {self.log.read_text()}"
