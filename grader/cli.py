@@ -97,6 +97,9 @@ def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 team_option = click.option(
     "--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name]."
 )
+seed_option = click.option(
+    "--seed", help="Repeat a grading: the seed of its score, in hexadecimal."
+)
 verbose_option = click.option(
     "--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed."
 )
@@ -183,7 +186,7 @@ def brief(challenge: Challenge, hints: int) -> None:
 @click.argument("path", required=False)
 @team_option
 @grading_options
-@click.option("--seed", help="Repeat a grading: the seed of its score, in hexadecimal.")
+@seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print the score as JSON and nothing else.")
 @verbose_option
 @click.option("--no-save", is_flag=True, help="Keep no score.")
@@ -228,6 +231,35 @@ def watch(challenge: Challenge | None, path: str | None, **options: Any) -> None
 
     score = run(challenge, path, _store(options.pop("store")), **options)
     raise SystemExit(errors.EXIT_UNGRADABLE if score is None else exit_code(score))
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--challenge", type=CHALLENGE, help="Of files whose names do not tell; no other.")
+@click.option("-j", "--jobs", default="1", show_default=True, help="Slots side by side, or auto.")
+@grading_options
+@seed_option
+@click.option("--resume", is_flag=True, help="Grade what has no score under the present specs.")
+@click.option("--regrade", is_flag=True, help="Grade all again; the scores that are there stay.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first hand-in that does not pass.")
+@click.option("--dry-run", is_flag=True, help="Say what would be graded, and grade nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--format", "fmt", default="simple", help="A tabulate format, json or csv.")
+def batch(sources: tuple[Path, ...], store: Path | None, **options: Any) -> None:
+    """Grade many hand-ins: folders TEAM/FILE, archives of such, or manifests.
+
+    A manifest is a CSV file: team,challenge,path and, at will, submitted_at. Each score is saved as soon as
+    it is known. Exit code: the worst of the hand-ins', as with grade; 130 after Ctrl-C.
+
+    \b
+    Example:
+      grader batch hand-ins -j auto
+      grader batch hand-ins.zip more.csv --resume
+      grader batch hand-ins --challenge 04 --dry-run
+    """
+    from grader.batch_command import Options, run
+
+    raise SystemExit(run(sources, _store(store), Options(**options)))
 
 
 @main.command()

@@ -51,7 +51,7 @@ def run(
         challenge,
         team or user(),
         devices.resolve(device),
-        _seed(seed),
+        checked_seed(seed),
         changed_limits(challenge.limits, timeout, memory),
     )
     wall = choose(require_walls)
@@ -85,7 +85,8 @@ def user() -> str:
         return "me"
 
 
-def _seed(seed: str | None) -> str | None:
+def checked_seed(seed: str | None) -> str | None:
+    """Return the seed; raises UsageError where it is none."""
     if seed is not None and not re.fullmatch(r"[0-9a-f]{1,32}", seed):
         raise UsageError(f"--seed takes hexadecimal digits as a score has them, not {seed!r}.")
     return seed

@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -96,15 +96,30 @@ class Store:
     def read_stored(self) -> tuple[list[StoredScore], list[Problem]]:
         """As `read`, with the file of each score."""
         stored: list[StoredScore] = []
+        problems: list[Problem] = []
+        for entry in self.each():
+            if isinstance(entry, StoredScore):
+                stored.append(entry)
+            else:
+                problems.append(entry)
+        return stored, sorted(problems, key=lambda problem: problem.path)
+
+    def each(self) -> Iterator[StoredScore | Problem]:
+        """As `read_stored`, one at a time, for whoever keeps only a little of each record."""
         files, problems = self._list()
+        yield from problems
         for path in files:
             try:
-                stored.append(StoredScore(path, _read_score(path)))
+                yield StoredScore(path, _read_score(path))
             except FileNotFoundError:
                 continue  # removed since it was listed
             except (ScoreError, OSError) as error:
-                problems.append(Problem(path, str(error)))
-        return stored, sorted(problems, key=lambda problem: problem.path)
+                yield Problem(path, str(error))
+
+    def sweep(self) -> None:
+        """Remove the temporary files of writers that died, beside all records."""
+        for folder in {path.parent for path in self._list()[0]}:
+            _sweep(folder)
 
     def find(self, key: str) -> Score:
         """The score whose id begins with `key`, or whose file is `key`.

@@ -29,17 +29,20 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching",
+        " grader.comparing grader.keys grader.watching grader.archives",
+        "grader.entries",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
         "grader.judging grader.judge grader.warm_judge",
-        "grader.supervising grader.grading grader.warm",
+        "grader.supervising grader.grading grader.warm grader.planning",
         "grader.following grader.pool grader.verify",
-        "grader.render grader.specs_page grader.doctor_command grader.watch_screen",
+        "grader.batch",
+        "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
-        "grader.grade_command grader.verify_command grader.watch_command grader.cli grader.__main__",
+        "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
+        " grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -51,19 +54,25 @@ SUPERVISOR = [
     for name in (
         "__main__",
         "advice",
+        "archives",
+        "batch",
+        "batch_command",
         "challenge",
         "cli",
         "comparing",
         "devices",
         "doctor",
+        "entries",
         "following",
         "grading",
         "keys",
         "listening",
+        "planning",
         "pool",
         "render",
         "starting",
         "submission",
+        "summary",
         "supervising",
         "verdict",
         "verify",
@@ -222,6 +231,7 @@ SPEAKING = {
     "grader.grade_command",
     "grader.verify_command",
     "grader.watch_command",
+    "grader.batch_command",
     "grader.doctor_command",
     "leaderboard.schema",
 }

@@ -49,6 +49,18 @@ def test_a_score_has_the_documented_place(store: Store, make_score: MakeScore) -
     assert files_below(store.path) == [name]
 
 
+@posix
+def test_what_writers_left_that_died_is_swept(store: Store, make_score: MakeScore) -> None:
+    """Temporary files without an owner go, beside the records of every team."""
+    for team in ("red", "blue"):
+        path = store.add(make_score(team=team))
+        (path.parent / ".half.json.1.0.tmp").write_bytes(b"{")
+    store.sweep()
+
+    assert list(store.path.rglob(".*")) == []
+    assert len(store.read()[0]) == 2
+
+
 def test_a_store_gives_back_what_was_added(store: Store, make_score: MakeScore) -> None:
     """Every score is read, with the team's real name."""
     scores = [make_score(team=team) for team in ("red", "Zoë / 東京", "..", "", "con")]
