@@ -9,11 +9,11 @@ slows down slows all of them:
 - a warm pool with one slot and with two, behind the strong wall, all 22 specs;
 - the same specs in one warm process, and in a process for each hand-in, without any isolation;
 - the command line, cold, and a process that only imports torch;
-- eight plain checks under other graders, a process for each hand-in (see peers/checks.py);
-- a save under `grader watch`.
+- eight plain checks under other graders, a process for each hand-in (see peers/checks.py).
 
-A ratio is taken in each round; the table has the median of these. `--write` puts the table into
-docs/performance.md.
+Saves under `grader watch` are timed after the last round, when no other pool is there, and challenge 05
+before the first. A ratio is taken in each round; the table has the median of these. `--write` puts the
+table into docs/performance.md.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -137,6 +139,62 @@ def test_endurance_tells_first_from_last(bench: Any) -> None:
 
     assert "| last tenth ÷ first 60 | 2.00 |" in text
     assert "| judge | 20.0 MiB | 21.0 MiB | 30.0 MiB | – | 10 | 11 |" in text
+
+
+COLD = {"start": 0.16, "fork": 0.05, "torch": 1.62, "load": 0.0, "pytest": 0.13, "end": 0.09}
+WARM = {"fork": 0.013, "load": 0.008, "pytest": 0.085, "worker": 0.115, "end": 0.022}
+
+
+def test_the_picture_is_well_formed(bench: Any) -> None:
+    """The bars are XML with a title and a description, and no rectangle leaves the ground."""
+    svg = ElementTree.fromstring(bench("bars").picture(COLD, WARM))
+    names = {"svg": "http://www.w3.org/2000/svg"}
+    right = [
+        float(rect.get("x", "0")) + float(rect.get("width", "0"))
+        for rect in svg.iterfind(".//svg:rect", names)
+    ]
+
+    assert svg.findtext("svg:title", None, names) == "Where the time of a grading goes"
+    assert "2.05 s, a warm one 0.243 s" in svg.findtext("svg:desc", "", names)
+    assert max(right) <= float(svg.get("width", "0"))
+
+
+def test_numbers_stand_only_where_they_fit(bench: Any) -> None:
+    """A stage too narrow for its number has none inside the bar."""
+    svg = bench("bars").picture(COLD, WARM)
+
+    assert re.findall(r'class="in".*>(.*)</text>', svg) == [
+        *("0.16", "1.62", "0.13", "0.09"),
+        *("0.013", "0.085", "0.115", "0.022"),
+    ]
+
+
+def test_what_the_stages_wrap_is_there(bench: Any) -> None:
+    """Each function that the clock wraps exists, and each stage has a place in the picture."""
+    stamps, bars, stages = bench("stamps"), bench("bars"), bench("stages")
+    for paths in stamps.STAGES.values():
+        for path in paths:
+            place, name = stamps.place_of(path)
+            assert callable(getattr(place, name))
+
+    assert {*stamps.STAGES, stamps.REST} == set(stages.JUDGED) <= set(bars.STAGES)
+
+
+def test_the_clock_gives_each_moment_to_one_stage(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that calls another loses that one's time, except while the hand-in is loaded."""
+    stamps = bench("stamps")
+    monkeypatch.setattr(stamps, "now", iter(range(100)).__next__)
+    clock = stamps.Clock()
+    clock.begin()
+    for stage, inner in (("specs", "worker"), ("load", "worker")):
+        clock.enter(stage)
+        clock.enter(inner)
+        clock.leave()
+        clock.leave()
+
+    assert clock.seconds == {"pytest": 2, "specs": 2, "worker": 1, "load": 3}
 
 
 @pytest.mark.parametrize("path", sorted(BENCHMARKS.rglob("*.py")), ids=lambda path: path.name)
