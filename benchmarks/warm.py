@@ -1,144 +1,75 @@
-"""What a warm grading of 04 costs, as ratios of figures taken in one run.
+"""What a grading of 04 costs, warm and cold, beside other graders: figures and ratios taken in one run.
 
-    python benchmarks/warm.py [--rounds 5] [--each 12] [--write]
+    python benchmarks/peers/install.py
+    python benchmarks/warm.py [--rounds 5] [--each 60] [--write]
 
-A round grades so many distinct hand-ins, all of them right, in each of these ways, one after the other, so
-that a machine that slows down slows all of them:
+Each round grades distinct right hand-ins in all of these ways, one after the other, so that a machine that
+slows down slows all of them:
 
-- a pool with one slot and with two, behind the strong wall;
-- the same specs and pytest in one warm process, the hand-in beside them, without any isolation;
-- one process for one hand-in that imports torch and pytest and runs the same specs, without isolation.
+- a warm pool with one slot and with two, behind the strong wall, all 22 specs;
+- the same specs in one warm process, and in a process for each hand-in, without any isolation;
+- the command line, cold, and a process that only imports torch;
+- eight plain checks under other graders, a process for each hand-in (see peers/checks.py).
 
-`--write` puts the table into docs/performance.md.
+Saves under `grader watch` are timed after the last round, when no other pool is there, and challenge 05
+before the first. A ratio is taken in each round; the table has the median of these. `--write` puts the
+table into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import os
-import platform
-import statistics
-import subprocess
+import contextlib
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+import cold
 import psutil
+from peers import install, runs
+from table import Bar, Figure, machine, ratio, table, write
+from ways import (
+    Beside,
+    Watched,
+    Way,
+    alone,
+    hand_ins,
+    pooled,
+    seconds_each,
+    solution,
+)
+from ways import cold as graded_cold
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- made by benchmarks/warm.py --write -->", "<!-- end -->"
-KEY = "04"
-
-# What the two ways without isolation run: the specs with both sides in this process.
-PLAIN = """
-import sys, time
-from pathlib import Path
-import torch
-from grader import judging
-from grader.challenge import find
-from grader.specs import Context, verdicts
-from grader.session import Session
-from grader.transport import LocalTransport
-from grader.verdict import JudgeRequest, Run
-from grader.worker import loading
-
-challenge = find(sys.argv[1])
-judging._settle(challenge)
-request = JudgeRequest(str(challenge.folder), "cpu", challenge.limits, [Run("1")])
-
-def run(path):
-    module = loading.execute(loading.compile_source(path), path, "submission")
-    session = Session(LocalTransport(module, None, path.parent), torch.device("cpu"), request.limits)
-    fresh = lambda: judging._reference(challenge, request)
-    context = Context(challenge=challenge, submission=session, second=lambda: session, reference=fresh(),
-                      fresh_reference=fresh, seed="1", budget=0.0, on_spec=lambda name: None)
-    found = verdicts(challenge, judging._pytest(challenge, context))
-    assert all(verdict.outcome == "passed" for verdict in found)
-
-for line in sys.stdin:
-    started = time.perf_counter()
-    run(Path(line.strip()))
-    print(time.perf_counter() - started, flush=True)
-"""
+ONE, TWO = "warm pool, one slot", "warm pool, two slots"
+BESIDE, ALONE = "one warm process, no isolation", "a process for each, no isolation"
+COLD, IMPORT = "grade 04, cold", "import torch"
+WATCH, PLAIN = "watch: from a save to its verdict", runs.PEERS[0].name
+NEVER: Final = "it never ran"
 
 
-def hand_ins(folder: Path, count: int) -> list[Path]:
-    """Distinct right hand-ins."""
-    from grader.challenge import find
-
-    text = find(KEY).solution.read_text("utf-8")
-    paths = [folder / f"hand_in_{number}.py" for number in range(count)]
-    for number, path in enumerate(paths):
-        path.write_text(f"{text}\n# {number}, {time.time_ns()}\n", "utf-8")
-    return paths
-
-
-class InProcess:
-    """One warm process without isolation."""
+class Samples:
+    """Seconds by name, a value for each round, and why a name has none."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PLAIN, KEY],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        self._values: dict[str, list[float]] = {}
+        self._missing: dict[str, str] = {}
 
-    def grade(self, path: Path) -> None:
-        """Run the specs against one hand-in."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{path}\n")
-        self._process.stdin.flush()
-        assert self._process.stdout.readline()
+    def add(self, name: str, seconds: float) -> None:
+        """Add a round's value."""
+        self._values.setdefault(name, []).append(seconds)
 
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()
+    def miss(self, name: str, why: str) -> None:
+        """There is none, and all that were measured do not count."""
+        self._missing[name] = why.replace("|", " ").replace("\n", " ")
 
-
-def grade_alone(path: Path) -> None:
-    """One process for one hand-in, without isolation."""
-    subprocess.run(
-        [sys.executable, "-c", PLAIN, KEY],
-        input=f"{path}\n",
-        text=True,
-        capture_output=True,
-        check=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def pooled(size: int) -> Iterator[Callable[[list[Path]], None]]:
-    """A warm pool: yields what grades a list of hand-ins, then closes."""
-    from grader.challenge import find
-    from grader.grading import Attempt
-    from grader.pool import Pool
-    from grader.submission import read
-
-    challenge = find(KEY)
-
-    def grade(paths: list[Path]) -> None:
-        attempt = Attempt(challenge, "benchmark")
-        scores = [pool.submit(read(str(path), path.name), attempt) for path in paths]
-        assert all(score.result().score == 100 for score in scores)
-
-    with Pool(size) as pool:
-        yield grade
-
-
-def seconds_each(paths: list[Path], grade: Callable[[list[Path]], None]) -> float:
-    """Seconds per hand-in."""
-    started = time.perf_counter()
-    grade(paths)
-    return (time.perf_counter() - started) / len(paths)
+    def figure(self, name: str, title: str = "", bar: Bar | None = None) -> Figure:
+        """Return the row of a name."""
+        if name in self._missing:
+            return Figure(title or name, (), bar=bar, missing=self._missing[name])
+        values = self._values.get(name, [])
+        return Figure(title or name, values, bar=bar, missing="" if values else NEVER)
 
 
 def resident_mb() -> float:
@@ -148,61 +79,142 @@ def resident_mb() -> float:
     return sum(process.memory_full_info().pss for process in family) / 2**20
 
 
-def measure(rounds: int, each: int) -> str:
-    """The table as Markdown."""
-    seconds: dict[str, list[float]] = {}
-    one, two, beside = pooled(1), pooled(2), InProcess()
-    single, double = next(one), next(two)
-    with tempfile.TemporaryDirectory() as name:
-        paths = hand_ins(Path(name), 4)
-        for warm_up in (single, double, lambda some: [beside.grade(path) for path in some]):
-            warm_up(paths)
-        for _ in range(rounds):
-            paths = hand_ins(Path(name), each)
-            ways = {
-                "warm pool, one slot": (paths, single),
-                "warm pool, two slots": (paths, double),
-                "one warm process, no isolation": (
-                    paths,
-                    lambda some: [beside.grade(path) for path in some],
-                ),
-                "a process for each, no isolation": (
-                    paths[:2],
-                    lambda some: [grade_alone(path) for path in some],
-                ),
-            }
-            for title, (some, grade) in ways.items():
-                seconds.setdefault(title, []).append(seconds_each(some, grade))
-        next(two, None)
+class Ways:
+    """Everything that is timed by the hand-in, kept warm from round to round."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._text = solution()
+        self._pools = [pooled(1), pooled(2)]
+        single, double = (next(pool) for pool in self._pools)
+        self._beside = Beside()
+        self._ways: dict[str, tuple[int, Way]] = {
+            ONE: (60, single),
+            TWO: (60, double),
+            BESIDE: (60, self._beside.grade),
+            ALONE: (2, alone),
+            COLD: (2, graded_cold),
+        }
+        for _, way in self._ways.values():
+            way(hand_ins(folder, 4, self._text))
+
+    def round(self, each: int, samples: Samples) -> None:
+        """Grade distinct hand-ins in each way."""
+        for name, (most, way) in self._ways.items():
+            paths = hand_ins(self._folder, min(most, each), self._text)
+            samples.add(name, seconds_each(paths, way))
+        command = [sys.executable, "-c", "import torch"]
+        samples.add(IMPORT, sum(cold.timed(command) for _ in range(2)) / 2)
+
+    def close(self) -> float:
+        """End all; returns the MiB that a pool with one slot has at its end."""
+        single, double = self._pools
+        next(double, None)
+        self._beside.close()
         memory = resident_mb()
-    next(one, None)
-    beside.close()
-    base = statistics.median(seconds["warm pool, one slot"])
-    lines = ["| way | per hand-in | least–most | ÷ warm pool |", "|---|--:|--:|--:|"]
-    for title, values in seconds.items():
-        median = statistics.median(values)
-        spread = f"{min(values):.3f}–{max(values):.3f}"
-        lines.append(f"| {title} | {median:.3f} s | {spread} | {median / base:.2f} |")
-    lines.append(f"| memory with one slot: supervisor, judge, worker | {memory:.0f} MiB | | |")
-    return "\n".join(lines)
+        next(single, None)
+        return memory
+
+
+class Peers:
+    """Other graders: those that are installed, and shown to tell right from wrong."""
+
+    def __init__(self, folder: Path, place: Path, samples: Samples) -> None:
+        self._bench = runs.Bench(folder, place)
+        self._text = solution()
+        self._able = []
+        self._count = 0
+        for peer in runs.PEERS:
+            try:
+                runs.prove(self._bench, peer, self._text)
+                self._able.append(peer)
+            except runs.PeerError as error:
+                samples.miss(peer.name, str(error))
+
+    def round(self, samples: Samples) -> None:
+        """Grade one distinct hand-in under each."""
+        for peer in self._able:
+            self._count += 1
+            text = f"{self._text}\n# {self._count}\n"
+            samples.add(peer.name, self._bench.seconds(peer, text, runs.ALL_PASS))
+
+
+def _watch_rounds(watched: Watched, samples: Samples) -> None:
+    """Take the median of three saves: one alone depends on when the folder is looked at."""
+    if not watched.missing:
+        seconds = sorted(watched.save_to_table() for _ in range(3))
+        samples.add(WATCH, seconds[1])
+    if watched.missing:
+        samples.miss(WATCH, watched.missing)
+
+
+def figures(samples: Samples, memory: float, training: tuple[float, float]) -> Iterator[Figure]:
+    """Yield the rows: what was measured, then what is asked for."""
+    one, two, beside = (samples.figure(name) for name in (ONE, TWO, BESIDE))
+    plain = samples.figure(PLAIN)
+    yield from (one, two, beside, samples.figure(ALONE))
+    yield from (samples.figure(peer.name) for peer in runs.PEERS)
+    yield from (samples.figure(COLD), samples.figure(IMPORT))
+    yield Figure("memory, one slot: supervisor, judge, worker", (memory,), "MiB")
+    yield ratio(f"{PLAIN} ÷ {ONE}", plain, one, Bar(12, 40, at_least=True))
+    yield ratio(f"{ONE} ÷ {BESIDE}", one, beside, Bar(2.5, 1.3))
+    yield ratio("throughput, two slots ÷ one", one, two, Bar(1.6, 1.9, at_least=True))
+    yield ratio(f"{COLD} ÷ {IMPORT}", samples.figure(COLD), samples.figure(IMPORT), Bar(1.8, 1.3))
+    yield samples.figure(WATCH, bar=Bar(0.5, 0.15))
+    whole, trained = training
+    bar = Bar(30, 15)
+    missing = "" if trained else "--no-training"
+    yield Figure(
+        "05, worked solution: the spec that trains, below the target",
+        (trained,) if trained else (),
+        bar=bar,
+        missing=missing,
+    )
+    yield Figure("05, worked solution: whole grading", (whole,) if trained else (), missing=missing)
+
+
+def measure(rounds: int, each: int, place: Path, train: bool) -> str:
+    """Return the table as Markdown."""
+    samples = Samples()
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        for part in ("ways", "peers", "watch"):
+            (folder / part).mkdir()
+        # First: if it does not reach its target, nothing else is measured in vain.
+        training = cold.tiny_gpt(str(folder / "store"))[:2] if train else (0.0, 0.0)
+        peers = Peers(folder / "peers", place, samples)
+        ways = Ways(folder / "ways")
+        for number in range(rounds):
+            ways.round(each, samples)
+            peers.round(samples)
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        memory = ways.close()
+        # Last, and alone: a warm pool of its own would stand in the others' memory figure.
+        watched = Watched(folder / "watch" / "attention.py", solution())
+        stack.callback(watched.close)
+        for _ in range(rounds):
+            _watch_rounds(watched, samples)
+    return table([*figures(samples, memory, training)])
 
 
 def main() -> None:
     """Measure, print, and write if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--each", type=int, default=12)
+    parser.add_argument("--each", type=int, default=60)
+    parser.add_argument("--peers", type=Path, default=install.PLACE, metavar="FOLDER")
+    parser.add_argument("--no-training", action="store_true", help="leave challenge 05 out")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    table = (
-        f"Challenge {KEY}, distinct right hand-ins, {options.each} in a round, medians of {options.rounds} "
-        f"rounds, on {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"torch {importlib.metadata.version('torch')}.\n\n{measure(options.rounds, options.each)}"
+    measured = measure(options.rounds, options.each, options.peers, not options.no_training)
+    text = (
+        f"Challenge 04, distinct right hand-ins, {options.each} in each round's batch, medians of "
+        f"{options.rounds} rounds, one thread each, on {machine()}. Per hand-in unless it is a ratio.\n\n"
+        f"{measured}"
     )
-    print(table)
+    print(text)
     if options.write:
-        head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+        write("benchmarks/warm.py", text)
 
 
 if __name__ == "__main__":
