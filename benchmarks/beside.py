@@ -2,54 +2,36 @@
 
 Reads a path from each line of standard input, and answers with the seconds that its specs took. This is
 what a grading costs without any isolation: both sides of the specs are here, each behind a session of its
-own. The options of pytest are fixed here, so that the yardstick does not change with the judge.
+own, and pytest runs as it does in a judge.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import sys
 import time
 from pathlib import Path
 from types import ModuleType
 
-import pytest
 import torch
-from pytest_jsonreport.plugin import JSONReport
 
 from grader.challenge import Challenge, find
+from grader.judging import run_specs_once
 from grader.session import Session
-from grader.specs import Context, SpecPlugin, verdicts
+from grader.specs import Context, verdicts
 from grader.transport import LocalTransport
 from grader.worker import loading
 
-PLUGINS_OFF = (
-    *("faulthandler", "doctest", "junitxml", "unraisableexception", "threadexception"),
-    "cacheprovider",
-)
-PLUGINS_ON = ("pytest_metadata.plugin", "pytest_jsonreport.plugin")
-
 
 def _session(path: Path, name: str, challenge: Challenge) -> Session:
-    module: ModuleType = loading.execute(loading.compile_source(path), path, name)
-    transport = LocalTransport(module, None, path.parent)
+    module, rig = _module(path, name), None
+    if challenge.rig is not None:
+        rig = _module(challenge.rig, f"{name}_rig")
+    transport = LocalTransport(module, rig, path.parent)
     return Session(transport, torch.device("cpu"), challenge.limits)
 
 
-def _report(challenge: Challenge, context: Context) -> dict[str, object]:
-    folder = str(challenge.folder / "specs")
-    options = ["-c", os.devnull, "--rootdir", folder, "-q", "--tb=short", "--noconftest"]
-    for name in PLUGINS_OFF:
-        options += ["-p", f"no:{name}"]
-    for name in PLUGINS_ON:
-        options += ["-p", name]
-    options += ["--json-report-file=none", "--import-mode=importlib", folder]
-    report = JSONReport()
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main(options, plugins=[SpecPlugin(context), report])
-    return dict(report.report)
+def _module(path: Path, name: str) -> ModuleType:
+    return loading.execute(loading.compile_source(path), path, name)
 
 
 def grade(challenge: Challenge, path: Path) -> None:
@@ -70,7 +52,7 @@ def grade(challenge: Challenge, path: Path) -> None:
         budget=0.0,
         on_spec=lambda name: None,
     )
-    found = verdicts(challenge, _report(challenge, context))
+    found = verdicts(challenge, run_specs_once(context))
     if any(verdict.outcome != "passed" for verdict in found):
         raise SystemExit(f"{path}: {found}")
 
@@ -78,7 +60,6 @@ def grade(challenge: Challenge, path: Path) -> None:
 def main() -> None:
     """Answer each line with the seconds that its hand-in took."""
     challenge = find(sys.argv[1])
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     torch.set_num_threads(1)
     # As in a judge.
     torch.set_deterministic_debug_mode("warn")

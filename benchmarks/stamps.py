@@ -162,7 +162,9 @@ class _JudgingIsImported(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         wrap_all()
         judge_all = module.judge_all
 
-        def judged(request: Any, reader: int, writer: int, send: Callable[[Any], None]) -> None:
+        def judged(
+            request: Any, reader: int, writer: int, send: Callable[[Any], None], *more: Any
+        ) -> None:
             from grader.verdict import Verdict
 
             def sent(event: Any) -> None:
@@ -173,7 +175,7 @@ class _JudgingIsImported(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
             CLOCK.moments["judging"] = now()
             CLOCK.begin()
-            judge_all(request, reader, writer, sent)
+            judge_all(request, reader, writer, sent, *more)
 
         module.judge_all = judged  # type: ignore[attr-defined]
 
