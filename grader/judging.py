@@ -30,9 +30,10 @@ Send = Callable[[Event], None]
 RunSpecs = Callable[[Context], dict[str, object]]
 """Runs the specs once and returns what pytest-json-report says of it."""
 RETIRING_S: Final = 20.0
-# Of no use here. Those of the second line have work to do around each spec: half of the time of most specs.
+# Of no use here, and most of them have work to do around each spec: half of the time of most specs.
 PLUGINS_LEFT_OUT: Final = (
-    *("cacheprovider", "faulthandler", "doctest", "junitxml", "unittest"),
+    *("cacheprovider", "faulthandler", "doctest", "junitxml", "unittest", "debugging", "pastebin"),
+    *("stepwise", "setuponly", "setupplan", "subtests"),
     *("capture", "logging", "warnings", "unraisableexception", "threadexception"),
 )
 
