@@ -296,8 +296,17 @@ def _pytest(challenge: Challenge, plugins: Sequence[object]) -> str:
     options += ["--import-mode=importlib", "--noconftest", folder]
     talk = io.StringIO()
     with contextlib.redirect_stdout(talk):
-        pytest.main(options, plugins=plugins)
+        code = pytest.main(options, plugins=plugins)
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        _forget_modules_below(folder)
     return talk.getvalue()
+
+
+def _forget_modules_below(folder: str) -> None:
+    """Have specs that could not be imported fail again: half-imported, they would pass for empty ones."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(folder + os.sep):
+            del sys.modules[name]
 
 
 def _lost_message(challenge: Challenge, lost: SessionLost, name: str | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import pytest
 from test_submissions import EXPECTED, RECORDED, SEED, hand_in
 
 import grader
-from grader.challenge import Challenge, find
+from grader.challenge import Challenge, find, load
 from grader.errors import GradingStopped
 from grader.grading import Attempt, grade
 from grader.pool import Pool
@@ -220,6 +221,27 @@ class AtOnce(Follower):
     def stopped(self) -> bool:
         """Now."""
         return True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("x = normal(rng, 4, 6)", "x = nrmal(rng, 4, 6)", "NameError"),
+        ("import torch", "import torch, absent_module", "absent_module"),
+    ],
+)
+def test_a_broken_spec_is_our_fault(
+    old: str, new: str, reason: str, pool: Pool, mini: Challenge, tmp_path: Path
+) -> None:
+    """A spec that fails, or cannot be collected, is `grader_fault` with the reason, as if graded cold."""
+    copy = Path(shutil.copytree(mini.folder, tmp_path / mini.key))
+    (specs,) = (copy / "specs").glob("test_*.py")
+    specs.write_text(specs.read_text("utf-8").replace(old, new, 1), "utf-8")
+    broken = load(copy)
+    score = pool.submit(read(str(mini.solution), ""), Attempt(broken, "me")).result()
+
+    assert (score.status, score.score) == ("grader_fault", 0)
+    assert reason in score.message
 
 
 def test_a_stopped_grading_makes_room_for_the_next(pool: Pool, mini: Challenge) -> None:
