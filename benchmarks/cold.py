@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from table import machine, write
+from figures import machine, write
 
 ROOT = Path(__file__).resolve().parent.parent
 GRADER = [sys.executable, "-m", "grader"]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import psutil
-from table import machine, number, write
+from figures import machine, number, write
 from ways import Way, hand_ins, pooled, solution
 
 FIRST: Final = 60

@@ -20,7 +20,7 @@ from typing import Final
 
 import bars
 import stamps
-from table import ROOT, machine, write
+from figures import ROOT, machine, write
 from ways import ENVIRONMENT, KEY, hand_ins, solution
 
 PICTURE: Final = ROOT / "docs" / "time.svg"

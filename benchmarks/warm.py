@@ -28,8 +28,8 @@ from typing import Final
 
 import cold
 import psutil
+from figures import Bar, Figure, machine, ratio, table, write
 from peers import install, runs
-from table import Bar, Figure, machine, ratio, table, write
 from ways import (
     Beside,
     Watched,

@@ -92,7 +92,7 @@ def test_a_peer_that_is_not_installed_says_so(bench: Any, tmp_path: Path) -> Non
 
 def test_a_table_says_which_bar_is_met(bench: Any) -> None:
     """A figure is compared with bar and aim in the direction that is meant."""
-    t = bench("table")
+    t = bench("figures")
     low, high = t.Bar(2.5, 1.3), t.Bar(1.6, 1.9, at_least=True)
 
     assert [low.met(value) for value in (1.3, 2.0, 2.6)] == ["aim", "bar", "no"]
@@ -101,7 +101,7 @@ def test_a_table_says_which_bar_is_met(bench: Any) -> None:
 
 def test_a_row_has_a_median_or_a_reason(bench: Any) -> None:
     """The median stands beside least and most; what could not be measured says why."""
-    t = bench("table")
+    t = bench("figures")
     figure = t.Figure("a", (0.5, 0.25, 1.0), bar=t.Bar(2, 1))
     missing = t.Figure("b", (), missing="no such command")
 
@@ -115,7 +115,7 @@ def test_a_script_writes_into_its_own_place(bench: Any, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- made by x.py --write -->\nold\n<!-- end -->\nb\n", "utf-8")
     for _ in range(2):
-        bench("table").write("x.py", "new", page)
+        bench("figures").write("x.py", "new", page)
 
     assert page.read_text("utf-8") == (
         "a\n<!-- made by x.py --write -->\n\nnew\n\n<!-- end -->\nb\n"

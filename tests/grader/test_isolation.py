@@ -140,7 +140,8 @@ def test_the_search_is_a_whole_grading(found: Found) -> None:
     """The searcher is graded to the end, is right, and searched when it had received all inputs."""
     assert (found.score.status, found.score.walls) == ("graded", "strong"), found.score.message
     assert found.score.score == 100, found.score.specs
-    assert found.report["received"] > 100
+    # 74 requests make up a grading of 04; the last one or two come after the last call of forward.
+    assert found.report["received"] > 70
 
 
 def test_nothing_that_would_help_is_there(found: Found) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -80,9 +81,15 @@ def pairs(tensor: torch.Tensor) -> list[bytes]:
 
 def session(challenge: Challenge, name: str) -> Session:
     """The worked solution, in this process."""
-    code = loading.compile_source(challenge.solution)
-    module = loading.execute(code, challenge.solution, name)
-    return Session(LocalTransport(module, None, challenge.folder), CPU, Limits())
+    module, rig = executed(challenge.solution, name), None
+    if challenge.rig is not None:
+        rig = executed(challenge.rig, f"{name}_rig")
+    return Session(LocalTransport(module, rig, challenge.folder), CPU, Limits())
+
+
+def executed(path: Path, name: str) -> ModuleType:
+    """The module of a file."""
+    return loading.execute(loading.compile_source(path), path, name)
 
 
 def record(challenge: Challenge, seed: str) -> Recorder:
@@ -113,7 +120,7 @@ def record(challenge: Challenge, seed: str) -> Recorder:
         budget=0.0,
         on_spec=recorder.begin,
     )
-    found = specs.verdicts(challenge, judging._pytest(challenge, context))
+    found = specs.verdicts(challenge, judging.run_specs_once(context))
     assert all(verdict.outcome == "passed" for verdict in found), found
     return recorder
 
