@@ -33,6 +33,8 @@ from leaderboard.score import Score, decode, encode, time_stamp
 from leaderboard.text import printable
 
 DEFAULT_STORE = Path(__file__).parent / "scores"
+EVENT_FILE = "leaderboard.toml"
+"""The rules of an event may lie at the top of the folder; they are no score and no problem."""
 MAX_BYTES = 32 * 1024 * 1024
 MAX_FOLDER_NAME = 120
 
@@ -140,7 +142,7 @@ class Store:
     def _list(self) -> tuple[list[Path], list[Problem]]:
         """The visible files in order, and the folders that cannot be listed."""
         # Not os.walk, which recurses: a folder nested a thousand deep would end the reading.
-        files: list[Path] = []
+        files: list[str] = []
         problems: list[Problem] = []
         waiting = [self.path]
         while waiting:
@@ -155,14 +157,18 @@ class Store:
                 continue
             for entry in visible:
                 if not _is_folder(entry):
-                    files.append(Path(entry.path))
+                    files.append(entry.path)
                 elif not entry.is_symlink():
                     waiting.append(Path(entry.path))
         if any(problem.path == self.path for problem in problems):
             raise StoreReadError(
                 f"Cannot read {self.path}: {problems[0].reason}. Name a folder with --store."
             )
-        return sorted(files), problems
+        rules = self.path / EVENT_FILE
+        # As paths sort, part by part, for no name holds a zero; paths themselves compare slowly.
+        files.sort(key=lambda path: path.replace(os.sep, "\0"))
+        paths = [Path(path) for path in files]
+        return [path for path in paths if path.name != EVENT_FILE or path != rules], problems
 
     def _is_file(self, entry: StoredScore, key: str) -> bool:
         return key in (str(entry.path), entry.path.relative_to(self.path).as_posix())
