@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from grader import challenge as challenges
 from grader.errors import UsageError
 from grader.front import report, say
 from leaderboard.attempts import Attempt, judge_attempts
@@ -19,8 +20,8 @@ from leaderboard.formats import DEFAULT_FORMAT, FOR_PROGRAMS, check_format
 from leaderboard.listings import history, render_history, render_mistakes, render_stats, stats
 from leaderboard.overall import overall
 from leaderboard.ranking import rank_attempts
-from leaderboard.score import Walls
-from leaderboard.store import EVENT_FILE, Store
+from leaderboard.score import Score, Walls
+from leaderboard.store import EVENT_FILE, Problem, Store
 from leaderboard.table import render, render_overall
 from leaderboard.text import printable
 from leaderboard.times import moment
@@ -56,14 +57,14 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     options.check()
     since = moment(options.since, datetime.now(UTC)) if options.since else None
     event = _event(store, options.event)
-    scores, problems = store.read()
-    report(problems)
+    scores = list(_read(store, whole=options.as_stats))
+    _warn(event, {score.challenge.id for score in scores})
     # Judged before anything is left out, so that a filter never turns an attempt that is one too
     # many into one that counts.
     attempts = [
         one
         for one in judge_attempts(scores, event)
-        if _chosen(one, challenge_id, options, since) and (challenge_id or _belongs(one))
+        if _chosen(one.score, challenge_id, options, since)
     ]
     if not scores:
         say("No scores yet. `grader grade` makes the first.")
@@ -75,8 +76,33 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
         _print_stats(attempts, options)
     elif options.overall:
         _print_overall(attempts, event, options)
+    elif challenge_id is not None:
+        _print_standings(attempts, event, options, alone=True)
     else:
-        _print_standings(attempts, event, options, alone=challenge_id is not None)
+        belonging = [one for one in attempts if one.verdict != "elsewhere"]
+        _print_standings(belonging, event, options, alone=False)
+
+
+def _read(store: Store, whole: bool) -> Iterator[Score]:
+    """Every score; unless whole, without what fills most of a record and no standings look at."""
+    for one in store.each():
+        if isinstance(one, Problem):
+            report([one])
+        elif whole:
+            yield one.score
+        else:
+            yield msgspec.structs.replace(one.score, specs=(), curve=(), output="")
+
+
+def _warn(event: Event, attempted: set[str]) -> None:
+    """Tell of challenges that nobody can have meant: without scores, and none of the kit's."""
+    missing = [entry.id for entry in event.challenges if entry.id not in attempted]
+    known = {one.id for one in challenges.all_challenges()} if missing else set()
+    for name in missing:
+        if name not in known:
+            say(
+                f"warning: the event names a challenge {name!r}; there is none, nor any score of it"
+            )
 
 
 def _event(store: Store, path: Path | None) -> Event:
@@ -90,19 +116,14 @@ def _event(store: Store, path: Path | None) -> Event:
 
 
 def _chosen(
-    one: Attempt, challenge_id: str | None, options: Options, since: datetime | None
+    score: Score, challenge_id: str | None, options: Options, since: datetime | None
 ) -> bool:
-    score = one.score
     return (
         (challenge_id is None or score.challenge.id == challenge_id)
         and (since is None or score.submitted_at >= since)
         and (options.device is None or score.device.type == options.device)
         and (options.walls is None or STRENGTH[score.walls] >= STRENGTH[options.walls])
     )
-
-
-def _belongs(one: Attempt) -> bool:
-    return one.verdict != "elsewhere"
 
 
 def _print_standings(

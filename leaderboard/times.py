@@ -23,11 +23,12 @@ def moment(text: str, now: datetime) -> datetime:
 
     A time without a zone is refused: it would mean another moment on every machine.
     """
-    if _SPAN.fullmatch(text):
-        return now - span(text)
     try:
+        if _SPAN.fullmatch(text):
+            return now - span(text)
         found = datetime.fromisoformat(text)
-    except ValueError:
+    # Overflow: longer ago than the calendar goes back.
+    except (ValueError, OverflowError):
         raise EventError(
             printable(f"{text!r} is no time: write 2h, 3d or 2026-11-28T09:00+01:00.")
         ) from None

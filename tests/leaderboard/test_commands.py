@@ -124,6 +124,16 @@ def test_a_wrong_event_is_wrong_usage(store: Store, event: Path) -> None:
     assert "event.toml: titel: unknown key; did you mean title?" in err
 
 
+def test_a_challenge_that_nobody_can_mean_is_warned_about(store: Store, event: Path) -> None:
+    """One without scores that the kit does not have either; one of the kit's may wait for its first."""
+    event.write_text('[[challenges]]\nid = "4"\n[[challenges]]\nid = "02"')
+    code, _, err = run("leaderboard", "--store", store.path, "--event", event)
+
+    assert code == 0
+    assert "a challenge '4'" in err
+    assert "02" not in err
+
+
 def test_overall_adds_up(store: Store, event: Path) -> None:
     """One row for each team, the event's weights applied."""
     arguments = ["leaderboard", "--store", store.path, "--event", event, "--overall"]
@@ -158,7 +168,7 @@ def test_history_and_stats_are_tables_of_their_own(store: Store, event: Path) ->
 
     code, out, _ = run(*at, "--history", "red")
     assert code == 0
-    assert [line.split()[-2] for line in out.splitlines()[2:]] == ["stands", "late"]
+    assert [line.split()[-2] for line in out.splitlines()[2:]] == [*("stands", "elsewhere", "late")]
     code, out, _ = run(*at, "--stats")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["04", "05"]

@@ -154,7 +154,7 @@ def test_spans_and_moments() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2", "h", "-2h", "2 h", "1w", "9999999d", "٣h", "tomorrow\x1b"]
+    "text", ["", "2", "h", "-2h", "2 h", "1w", "9999999d", "999999d", "٣h", "tomorrow\x1b"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     """The error shows how a time is written, and is safe to print."""
