@@ -78,21 +78,11 @@ def merge(sources: tuple[Path, ...], store: Path | None) -> None:
     Example:
       grader scores merge laptop/scores room-2/scores --store scores
     """
-    from leaderboard.checking import fingerprints
-    from leaderboard.checking import merge as add
-
-    target = store_at(store)
-    known = fingerprints(target)
-    skipped = 0
-    for source in sources:
-        new = 0
-        for one in add(Store(source), target, known):
-            if isinstance(one, Problem):
-                skipped += 1
-                say(f"skipped {one}")
-            else:
-                new += 1
-        click.echo(printable(f"{source}: {new} new"))
+    try:
+        skipped = _merged(sources, store_at(store))
+    except KeyboardInterrupt:
+        say("Interrupted. What was copied stays; the same command does the rest.")
+        raise SystemExit(errors.EXIT_INTERRUPTED) from None
     raise SystemExit(errors.EXIT_NOT_PASSED if skipped else errors.EXIT_PASSED)
 
 
@@ -132,6 +122,25 @@ def export(store: Path | None, fmt: str, out: Path | None) -> None:
             click.echo(line)
         return
     _write(out, lambda file: file.writelines(f"{line}\n".encode() for line in lines))
+
+
+def _merged(sources: Iterable[Path], target: Store) -> int:
+    """Merge, and say how many of each source were new; returns how many files were skipped."""
+    from leaderboard.checking import fingerprints
+    from leaderboard.checking import merge as add
+
+    known = fingerprints(target)
+    skipped = 0
+    for source in sources:
+        new = 0
+        for one in add(Store(source), target, known):
+            if isinstance(one, Problem):
+                skipped += 1
+                say(f"skipped {one}")
+            else:
+                new += 1
+        click.echo(printable(f"{source}: {new} new"))
+    return skipped
 
 
 def _there(store: Store) -> Store:

@@ -290,6 +290,28 @@ def test_merge_says_how_many_were_new(store: Store, tmp_path: Path) -> None:
     assert run("scores", "merge", tmp_path / "nowhere", "--store", target)[0] == 2
 
 
+def test_an_interrupted_merge_says_what_stays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it between two records, and the same command does the rest."""
+    add, target, added = Store.add, tmp_path / "target", []
+
+    def interrupted(self: Store, score: Score) -> Path:
+        if len(added) == 2:
+            raise KeyboardInterrupt
+        added.append(add(self, score))
+        return added[-1]
+
+    merge = "scores", "merge", store.path, "--store", target
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", interrupted)
+        code, _, err = run(*merge)
+
+    assert (code, len(Store(target).read()[0])) == (130, 2)
+    assert "What was copied stays" in err
+    assert run(*merge)[:2] == (0, f"{store.path}: 3 new\n")
+
+
 @pytest.mark.parametrize(("fmt", "lines"), [("jsonl", 5), ("csv", 6)])
 def test_export_goes_out_or_into_a_file(store: Store, tmp_path: Path, fmt: str, lines: int) -> None:
     """The same text on standard output and in the file, and nothing beside the file."""

@@ -196,6 +196,35 @@ def test_what_is_no_score_is_named_and_skipped(store: Store, make_score: MakeSco
     assert "not a score" in reasons["package.json"]
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_rules_of_an_event_are_no_problem(
+    store: Store, make_score: MakeScore, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """leaderboard.toml at the top of the store is passed over, and anywhere else it is not."""
+    folder = store.add(make_score()).parent
+    for place in (store.path, folder):
+        (place / "leaderboard.toml").touch()
+    monkeypatch.chdir(store.path)
+    found = Store(Path() if relative else store.path).read()[1]
+
+    assert [problem.path.name for problem in found] == ["leaderboard.toml"]
+    assert found[0].path.resolve().parent == folder.resolve()
+
+
+@posix
+def test_scores_come_in_the_order_of_their_paths(store: Store, make_score: MakeScore) -> None:
+    """Part by part, as paths sort, not letter by letter."""
+    data = encode(make_score())
+    for name in ("a-b/x", "a/x", "a/b/x", "a.b/x", "a0/x", "a b/x", "a"):
+        path = store.path / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    found = [entry.path for entry in store.read_stored()[0]]
+
+    assert found == sorted(found)
+    assert len(found) == 7
+
+
 def test_hidden_files_are_passed_over(store: Store, make_score: MakeScore) -> None:
     """Writers at work, .gitkeep and .git are neither scores nor problems."""
     path = store.add(make_score())
