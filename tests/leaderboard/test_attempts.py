@@ -118,7 +118,7 @@ def test_another_challenge_is_elsewhere(make_score: MakeScore) -> None:
     assert verdicts(scores, Event(challenges=(Entry(id="05"),))) == ["elsewhere", "counts"]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, LIMITS, st.randoms(use_true_random=False))
 def test_the_order_of_the_files_decides_nothing(
     make_score: MakeScore, attempts: list[dict[str, Any]], limits: dict[str, Any], random: Any
@@ -133,7 +133,7 @@ def test_the_order_of_the_files_decides_nothing(
     assert len(judged) == len({(one.team, one.id) for one in scores})
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, LIMITS, st.sampled_from([-7, 0.5, 60, 1e6]))
 def test_a_clock_that_is_wrong_by_a_constant_changes_no_rank(
     make_score: MakeScore, attempts: list[dict[str, Any]], limits: dict[str, Any], skew: float
@@ -153,7 +153,7 @@ def test_a_clock_that_is_wrong_by_a_constant_changes_no_rank(
     assert back == [msgspec.structs.replace(row, score_id="") for row in before]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, LIMITS)
 def test_the_limits_hold(
     make_score: MakeScore, attempts: list[dict[str, Any]], limits: dict[str, Any]

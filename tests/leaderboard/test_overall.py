@@ -123,7 +123,7 @@ def test_teams_off_the_roster_come_last(make_score: MakeScore) -> None:
     assert [(row.members, row.listed) for row in rows] == [(("Ada",), True), ((), False)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, EVENTS, st.randoms(use_true_random=False))
 def test_the_order_of_the_files_does_not_matter(
     make_score: MakeScore, attempts: list[dict[str, Any]], event: Event, random: Any
@@ -136,7 +136,7 @@ def test_the_order_of_the_files_does_not_matter(
     assert rows_of(shuffled, event) == rows_of(scores, event)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, EVENTS)
 def test_ranks_follow_the_order(
     make_score: MakeScore, attempts: list[dict[str, Any]], event: Event
@@ -155,7 +155,7 @@ def test_ranks_follow_the_order(
     assert len({row.team for row in rows}) == len(rows)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS, EVENTS)
 def test_a_worse_attempt_changes_only_the_count(
     make_score: MakeScore, attempts: list[dict[str, Any]], event: Event
@@ -171,7 +171,7 @@ def test_a_worse_attempt_changes_only_the_count(
     ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS)
 def test_equal_teams_share_a_rank(make_score: MakeScore, attempts: list[dict[str, Any]]) -> None:
     """A team that hands in exactly what another does stands where it stands."""

@@ -194,7 +194,7 @@ def test_what_does_not_count_is_shown(make_score: MakeScore) -> None:
     assert rows[1].verdict == "late"
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ATTEMPTS)
 def test_dense_ranks_are_right_for_every_pair(
     make_score: MakeScore, attempts: list[dict[str, Any]]

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import leaderboard
+import leaderboard.ahead
 from leaderboard.errors import (
     AmbiguousScoreError,
     InvalidScoreError,
@@ -223,6 +224,28 @@ def test_scores_come_in_the_order_of_their_paths(store: Store, make_score: MakeS
 
     assert found == sorted(found)
     assert len(found) == 7
+
+
+def test_a_large_store_is_read_as_a_small_one(
+    store: Store, make_score: MakeScore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in chunks by several threads: the same scores and problems, in the same order."""
+    folder = store.add(make_score()).parent
+    for number in range(40):
+        data = encode(make_score(minute=number, output="x" * (300_000 if number == 7 else 3)))
+        (folder / f"{number}.json").write_bytes(data if number % 9 else data[:50])
+    (folder / "notes.txt").touch()
+    before, threads = store.read_stored(), threading.active_count()
+    monkeypatch.setattr(leaderboard.ahead, "FEW", 5)
+    monkeypatch.setattr(leaderboard.ahead, "CHUNK", 3)
+
+    assert store.read_stored() == before
+    assert (len(before[0]), len(before[1])) == (36, 6)
+    # Whoever stops early leaves no thread behind.
+    each = store.each()
+    next(each)
+    each.close()
+    assert threading.active_count() == threads
 
 
 def test_hidden_files_are_passed_over(store: Store, make_score: MakeScore) -> None:
