@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 import grader
 from grader import challenge as challenges
 from grader import errors
 from grader.challenge import Challenge
+from grader.front import CHALLENGE, report, say, store_at, store_option
+from grader.scores_command import scores
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
 from leaderboard.score import Score, Walls, encode
-from leaderboard.store import Store
 from leaderboard.text import printable
 
 
@@ -27,50 +27,19 @@ class FrontDoor(click.Group):
         try:
             return super().invoke(ctx)
         except errors.GraderError as error:
-            _say(str(error))
+            say(str(error))
             ctx.exit(error.exit_code)
         except click.ClickException as error:
             # A file name that the shell put on the command line can hold anything.
             vars(error)["message"] = printable(error.message, multiline=True)
             raise
         except LeaderboardError as error:
-            _say(str(error))
+            say(str(error))
             fault = isinstance(error, (StoreReadError, StoreWriteError))
             ctx.exit(errors.EXIT_FAULT if fault else errors.EXIT_USAGE)
         except KeyboardInterrupt:
-            _say("Interrupted. Nothing was saved.")
+            say("Interrupted. Nothing was saved.")
             ctx.exit(errors.EXIT_INTERRUPTED)
-
-
-class ChallengeType(click.ParamType[Challenge]):
-    """A challenge by number, name or folder; the shell completes it."""
-
-    name = "challenge"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Challenge:
-        """Look the challenge up."""
-        return value if isinstance(value, Challenge) else challenges.find(value)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the numbers with their titles."""
-        return [
-            CompletionItem(one.id, help=one.title)
-            for one in challenges.all_challenges()
-            if one.id.startswith(incomplete) or one.slug.startswith(incomplete)
-        ]
-
-
-CHALLENGE = ChallengeType()
-store_option = click.option(
-    "--store",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="GRADER_STORE",
-    help="Folder of scores [default: leaderboard/scores].",
-)
 
 
 def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,8 +98,8 @@ def list_command(store: Path | None) -> None:
     from grader.render import challenge_table
     from leaderboard.ranking import best_attempt
 
-    scores, problems = _store(store).read()
-    _report(problems)
+    scores, problems = store_at(store).read()
+    report(problems)
     rows = [
         (one, best_attempt(score for score in scores if score.challenge.id == one.id))
         for one in challenges.all_challenges()
@@ -204,7 +173,7 @@ def grade(challenge: Challenge, path: str | None, **options: Any) -> None:
     """
     from grader.grade_command import run
 
-    score = run(challenge, path, _store(options.pop("store")), **options)
+    score = run(challenge, path, store_at(options.pop("store")), **options)
     raise SystemExit(exit_code(score))
 
 
@@ -229,7 +198,7 @@ def watch(challenge: Challenge | None, path: str | None, **options: Any) -> None
     """
     from grader.watch_command import run
 
-    score = run(challenge, path, _store(options.pop("store")), **options)
+    score = run(challenge, path, store_at(options.pop("store")), **options)
     raise SystemExit(errors.EXIT_UNGRADABLE if score is None else exit_code(score))
 
 
@@ -259,7 +228,7 @@ def batch(sources: tuple[Path, ...], store: Path | None, **options: Any) -> None
     """
     from grader.batch_command import Options, run
 
-    raise SystemExit(run(sources, _store(store), Options(**options)))
+    raise SystemExit(run(sources, store_at(store), Options(**options)))
 
 
 @main.command()
@@ -276,7 +245,7 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from grader.render import console, score_table
 
-    score = _store(store).find(key)
+    score = store_at(store).find(key)
     if as_json:
         click.echo(encode(score).decode(), nl=False)
     else:
@@ -286,27 +255,35 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
 @main.command()
 @click.argument("challenge", type=CHALLENGE, required=False)
 @store_option
-@click.option("--format", "fmt", default=None, help="A tabulate format, json or csv.")
-def leaderboard(challenge: Challenge | None, store: Path | None, fmt: str | None) -> None:
-    """Show the standings, of one challenge or of all.
+@click.option("--format", "fmt", help="A tabulate format, markdown, json or csv.")
+@click.option(
+    "--event",
+    type=click.Path(path_type=Path),
+    help="The event's rules [default: leaderboard.toml in the store, or here].",
+)
+@click.option("--overall", is_flag=True, help="All challenges of the event in one table.")
+@click.option("--history", metavar="TEAM", help="Every attempt of a team, and what became of it.")
+@click.option("--stats", "as_stats", is_flag=True, help="How each challenge fares.")
+@click.option("--team", "teams", multiple=True, help="Only this team; may be repeated.")
+@click.option("--since", help="Only attempts since then: 2h, 3d, or an ISO time with its zone.")
+@click.option("--device", help="Only attempts on cpu or cuda.")
+@click.option(
+    "--walls",
+    type=click.Choice(["strong", "medium", "weak"]),
+    help="Only attempts behind such walls or stronger ones.",
+)
+def leaderboard(challenge: Challenge | None, store: Path | None, **options: Any) -> None:
+    """Show the standings, of one challenge, of each, or of all together.
 
     \b
     Example:
       grader leaderboard 05
-      grader leaderboard 05 --format github
+      grader leaderboard --overall --format markdown
+      grader leaderboard --history red
     """
-    from leaderboard.ranking import challenge_ids, standings
-    from leaderboard.table import DEFAULT_FORMAT, render
+    from grader.leaderboard_command import Options, run
 
-    scores, problems = _store(store).read()
-    _report(problems)
-    ids = [challenge.id] if challenge else challenge_ids(scores)
-    if not ids:
-        _say("No scores yet. `grader grade` makes the first.")
-    for number, one in enumerate(ids):
-        if challenge is None and fmt is None:
-            click.echo(f"{'' if number == 0 else chr(10)}{printable(one)}")
-        click.echo(render(standings(scores, one), fmt or DEFAULT_FORMAT))
+    run(challenge.id if challenge else None, store_at(store), Options(**options))
 
 
 @main.command()
@@ -351,6 +328,9 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
     raise SystemExit(errors.EXIT_PASSED if report.holds(require_walls) else errors.EXIT_USAGE)
 
 
+main.add_command(scores)
+
+
 def exit_code(score: Score) -> int:
     """Return the exit code for a score."""
     if score.status == "graded":
@@ -358,21 +338,3 @@ def exit_code(score: Score) -> int:
     if score.status == "grader_fault":
         return errors.EXIT_FAULT
     return errors.EXIT_UNGRADABLE
-
-
-def _store(path: Path | None) -> Store:
-    """Return the store: as told, else the clone's own folder, else ./leaderboard/scores."""
-    if path is None:
-        clone = Path(grader.__file__).resolve().parent.parent
-        base = clone if (clone / "pyproject.toml").is_file() else Path.cwd()
-        path = base / "leaderboard" / "scores"
-    return Store(path)
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text, multiline=True), err=True)
-
-
-def _report(problems: list[Any]) -> None:
-    for problem in problems:
-        _say(f"skipped {problem}")

@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
-from tabulate import tabulate
-
 from grader import errors
 from grader.challenge import Challenge
 from grader.entries import Skipped
 from grader.planning import HandIn, Plan
 from leaderboard.errors import UnknownFormatError
+from leaderboard.formats import FORMATS, grid
 from leaderboard.score import Status
-from leaderboard.table import FORMATS
 from leaderboard.text import printable, printable_json
 
 UNGRADABLE: Final = tuple(
@@ -175,13 +173,11 @@ def table(rows: Sequence[dict[str, Any]], fmt: str, optional: Sequence[str] = ()
     if fmt == "csv":
         return "\n".join(",".join(map(str, line)) for line in [names, *_cells(rows, names)])
     headers = [name.replace("_", " ").replace("hand ins", "hand-ins") for name in names]
-    return tabulate(
-        _cells(rows, names),
-        headers=headers,
-        tablefmt=fmt,
-        colalign=["left" if name in TEXTS else "right" for name in names] if rows else None,
-        disable_numparse=True,
-    )
+    columns = [
+        (heading, "left" if name in TEXTS else "right")
+        for name, heading in zip(names, headers, strict=True)
+    ]
+    return grid(columns, _cells(rows, names), fmt)
 
 
 def check_format(fmt: str) -> None:

@@ -11,6 +11,7 @@ LeaderboardError
 │   ├── StoreWriteError
 │   ├── ScoreNotFoundError
 │   └── AmbiguousScoreError
+├── EventError                 the event file, or a time on the command line, cannot be understood
 └── UnknownFormatError         no such table format
 """
 
@@ -57,6 +58,10 @@ class ScoreNotFoundError(StoreError):
 
 class AmbiguousScoreError(StoreError):
     """Several scores fit the id."""
+
+
+class EventError(LeaderboardError):
+    """The event file, or a time that was given, cannot be understood."""
 
 
 class UnknownFormatError(LeaderboardError):

@@ -1,58 +1,103 @@
-"""Standings: a pure function of the scores.
+"""Standings: a pure function of the scores, and of the rules of an event if there is one.
 
 - Only `graded` scores rank, and only with finite numbers: one whose metric was measured and came
   out infinite or NaN does not. A score without a metric ranks after those with one, points equal.
 - A hand-in that was graded again (same team, same id) is one attempt, and its latest grade
   counts; a grade that failed by our fault never replaces one that stands.
-- Best attempt per team: points, then the metric rounded to its precision, then earliest.
-- Ranks are competition style: 1, 1, 3. Teams equal in all of these share a rank and stand in the
-  order of their names.
+- Best attempt per team: points, then the metric rounded to its precision, then earliest. With
+  `count = "last"` it is the latest that can rank, so that a crash takes no points away.
+- Ranks are competition style, 1, 1, 3, or dense, 1, 1, 2. Teams equal in all of these share a
+  rank and stand in the order of their names.
 - A team that has handed in but has nothing to rank stands at the end, without a rank, with the
   status of its latest attempt: it can see that its hand-in arrived. A team for which only the
   grader failed has made no attempt and is not shown.
+- Teams that are not on the roster of an event come last, best first, without a rank: they take
+  nobody's place.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import groupby
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from leaderboard.score import Metric, Score, Status, encode
+from leaderboard.attempts import Attempt, Verdict, judge_attempts
+from leaderboard.event import NO_EVENT, Event
+from leaderboard.score import Metric, Score, Status
 
 
 class Row(Struct, frozen=True, kw_only=True):
     """One team's line; without a rank, it describes the team's latest attempt."""
 
+    challenge: str
     rank: int | None
     team: str
+    listed: bool
+    """Whether the team is on the event's roster, or there is none."""
     score: int
     max_score: int
     passed: bool
     status: Status
+    verdict: Verdict
     metric: Metric | None
     attempts: int
+    """Those that count."""
+    not_counted: int
     submitted_at: datetime
     score_id: str
 
 
-Key = tuple[int, bool, float, datetime]
+T = TypeVar("T")
+MetricKey = tuple[bool, float]
+Key = tuple[int, MetricKey, datetime]
 
 
-def standings(scores: Iterable[Score], challenge_id: str) -> list[Row]:
+def standings(scores: Iterable[Score], challenge_id: str, event: Event = NO_EVENT) -> list[Row]:
     """The rows of one challenge, best first, teams without a rank last."""
-    teams = _attempts_by_team(score for score in scores if score.challenge.id == challenge_id)
-    best = {team: best_attempt(attempts) for team, attempts in teams.items()}
-    ranked = sorted(
-        (score for score in best.values() if score), key=lambda score: (_key(score), score.team)
-    )
-    rows: list[Row] = []
-    for _, equals in groupby(ranked, key=_key):
-        rank = len(rows) + 1
-        rows += [_row(rank, score, len(teams[score.team])) for score in equals]
-    unranked = sorted(team for team, score in best.items() if score is None)
-    return rows + [_row(None, _latest(teams[team]), len(teams[team])) for team in unranked]
+    chosen = (score for score in scores if score.challenge.id == challenge_id)
+    return rank_attempts(judge_attempts(chosen, event), event)
+
+
+def rank_attempts(attempts: Iterable[Attempt], event: Event = NO_EVENT) -> list[Row]:
+    """As `standings`, of judged attempts at one challenge."""
+    teams = attempts_by_team(attempts)
+    stands = {team: standing(ones, event) for team, ones in teams.items()}
+
+    def row(rank: int | None, score: Score, verdict: Verdict = "counts") -> Row:
+        return _row(rank, score, verdict, teams[score.team], event)
+
+    ranked = sorted(filter(None, stands.values()), key=lambda score: (_key(score), score.team))
+    listed = [score for score in ranked if event.lists(score.team)]
+    guests = [score for score in ranked if not event.lists(score.team)]
+    latest = [_latest(ones) for team, ones in sorted(teams.items()) if stands[team] is None]
+    unranked = [row(None, one.score, one.verdict) for one in latest]
+    return [
+        *(row(rank, score) for rank, score in place(listed, _key, event.ranks)),
+        *(one for one in unranked if one.listed),
+        *(row(None, score) for score in guests),
+        *(one for one in unranked if not one.listed),
+    ]
+
+
+def place(
+    ordered: Iterable[T], key: Callable[[T], Any], ranks: Literal["competition", "dense"]
+) -> list[tuple[int, T]]:
+    """Ranks for what is in order already: equal keys share one."""
+    placed: list[tuple[int, T]] = []
+    for number, (_, equals) in enumerate(groupby(ordered, key=key), 1):
+        rank = number if ranks == "dense" else len(placed) + 1
+        placed += [(rank, one) for one in equals]
+    return placed
+
+
+def standing(attempts: Iterable[Attempt], event: Event = NO_EVENT) -> Score | None:
+    """The attempt of a team at one challenge that its place rests on; None if none ranks."""
+    counted = [one.score for one in attempts if one.verdict == "counts"]
+    if event.count == "best":
+        return best_attempt(counted)
+    return max(filter(_ranks, counted), key=lambda one: (one.submitted_at, one.id), default=None)
 
 
 def best_attempt(scores: Iterable[Score]) -> Score | None:
@@ -66,26 +111,28 @@ def challenge_ids(scores: Iterable[Score]) -> list[str]:
     return sorted({score.challenge.id for score in scores})
 
 
-def _attempts_by_team(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    """Each team's attempts, one score per hand-in, without those that we failed to grade."""
-    grades: dict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in scores:
-        if score.status != "grader_fault":
-            grades[score.team, score.id].append(score)
-    teams: dict[str, list[Score]] = defaultdict(list)
-    for (team, _), regrades in grades.items():
-        teams[team].append(_latest_grade(regrades))
+def attempts_by_team(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Each team's attempts, without those that we failed to grade."""
+    teams: dict[str, list[Attempt]] = defaultdict(list)
+    for one in attempts:
+        if one.verdict != "our fault":
+            teams[one.score.team].append(one)
     return teams
 
 
-def _latest_grade(grades: list[Score]) -> Score:
-    if len(grades) == 1:
-        return grades[0]
-    return max(grades, key=lambda score: (score.graded_at, encode(score)))
+def metric_key(score: Score | None) -> MetricKey:
+    """Sorts the better metric first, and none last."""
+    metric = score.metric if score else None
+    if metric is None or metric.value is None:
+        return (True, 0.0)
+    value = round(metric.value, metric.precision)
+    return (False, value if metric.order == "lower" else -value)
 
 
-def _latest(attempts: Iterable[Score]) -> Score:
-    return max(attempts, key=lambda score: (score.submitted_at, score.id))
+def _latest(attempts: list[Attempt]) -> Attempt:
+    """The latest of those that count, or of all if none does."""
+    counted = [one for one in attempts if one.verdict == "counts"]
+    return max(counted or attempts, key=lambda one: (one.score.submitted_at, one.score.id))
 
 
 def _ranks(score: Score) -> bool:
@@ -95,28 +142,26 @@ def _ranks(score: Score) -> bool:
 
 def _key(score: Score) -> Key:
     """Sorts the better score first."""
-    metric = score.metric
-    if metric is None or metric.value is None:
-        return (-score.score, True, 0.0, score.submitted_at)
-    value = round(metric.value, metric.precision)
-    return (
-        -score.score,
-        False,
-        value if metric.order == "lower" else -value,
-        score.submitted_at,
-    )
+    return (-score.score, metric_key(score), score.submitted_at)
 
 
-def _row(rank: int | None, score: Score, attempts: int) -> Row:
+def _row(
+    rank: int | None, score: Score, verdict: Verdict, attempts: list[Attempt], event: Event
+) -> Row:
+    counted = sum(one.verdict == "counts" for one in attempts)
     return Row(
+        challenge=score.challenge.id,
         rank=rank,
         team=score.team,
+        listed=event.lists(score.team),
         score=score.score,
         max_score=score.max_score,
         passed=score.passed,
         status=score.status,
+        verdict=verdict,
         metric=score.metric,
-        attempts=attempts,
+        attempts=counted,
+        not_counted=len(attempts) - counted,
         submitted_at=score.submitted_at,
         score_id=score.id,
     )

@@ -3,6 +3,9 @@
 A record is complete: every field is always there, so that a table, a page or a later version
 never has to guess. Times are UTC with microseconds. Numbers are finite or null, because JSON has
 no NaN. A change to the fields is a new `SCHEMA`.
+
+`gc=False`: frozen records cannot form a cycle, and looking for one among the millions of objects
+of a large store would take as long as decoding them.
 """
 
 import json
@@ -39,7 +42,7 @@ Amount = Annotated[float, Meta(ge=0)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
 
 
-class ChallengeInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChallengeInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Which challenge, and which version of its specs."""
 
     id: Name
@@ -48,7 +51,7 @@ class ChallengeInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     specs_sha256: Sha256
 
 
-class SubmissionInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SubmissionInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What was handed in; a hand-in that could not be read has the SHA-256 of nothing."""
 
     name: str
@@ -56,7 +59,7 @@ class SubmissionInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bytes: Count
 
 
-class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What the challenge measures beside points. A value that is not finite becomes None."""
 
     name: Name
@@ -71,7 +74,7 @@ class Metric(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         force_setattr(self, "stderr", _finite(self.stderr))
 
 
-class SpecResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SpecResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What one spec said. `message` is empty when it passed."""
 
     name: Name
@@ -87,7 +90,7 @@ class SpecResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.name} earned {self.earned} of {self.points} points")
 
 
-class CurvePoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CurvePoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One report of a training hand-in: its own loss, so proof of nothing."""
 
     step: Count
@@ -98,14 +101,14 @@ class CurvePoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         force_setattr(self, "loss", _finite(self.loss))
 
 
-class DeviceInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DeviceInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Where the hand-in's tensors lived: type `cpu` or `cuda`, and the name of the hardware."""
 
     type: Name
     name: str
 
 
-class LimitsInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitsInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The limits that the attempt ran under."""
 
     wall_s: Amount
@@ -119,7 +122,7 @@ class LimitsInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: Count
 
 
-class Usage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Usage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What the hand-in used: seconds and MiB, for its whole process tree."""
 
     wall_s: Amount
@@ -127,7 +130,7 @@ class Usage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     peak_mb: Amount
 
 
-class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Versions that a number depends on; empty where it never came to be known."""
 
     python: str
@@ -136,7 +139,7 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     platform: str
 
 
-class Score(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Score(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One graded attempt."""
 
     schema: Literal[1]

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from leaderboard.ahead import ahead
 from leaderboard.errors import (
     AmbiguousScoreError,
     ScoreError,
@@ -33,7 +34,11 @@ from leaderboard.score import Score, decode, encode, time_stamp
 from leaderboard.text import printable
 
 DEFAULT_STORE = Path(__file__).parent / "scores"
+EVENT_FILE = "leaderboard.toml"
+"""The rules of an event may lie at the top of the folder; they are no score and no problem."""
 MAX_BYTES = 32 * 1024 * 1024
+AHEAD_BYTES = 256 * 1024
+"""What is larger is not read ahead of its turn, so that a folder of large files fills no memory."""
 MAX_FOLDER_NAME = 120
 
 _UNSAFE_BYTE = re.compile(rb"[^A-Za-z0-9._-]")
@@ -108,9 +113,11 @@ class Store:
         """As `read_stored`, one at a time, for whoever keeps only a little of each record."""
         files, problems = self._list()
         yield from problems
-        for path in files:
+        for path, data in ahead(files, _read_ahead):
             try:
-                yield StoredScore(path, _read_score(path))
+                if isinstance(data, Exception):
+                    raise data
+                yield StoredScore(path, decode(_read(path) if data is None else data))
             except FileNotFoundError:
                 continue  # removed since it was listed
             except (ScoreError, OSError) as error:
@@ -140,7 +147,7 @@ class Store:
     def _list(self) -> tuple[list[Path], list[Problem]]:
         """The visible files in order, and the folders that cannot be listed."""
         # Not os.walk, which recurses: a folder nested a thousand deep would end the reading.
-        files: list[Path] = []
+        files: list[str] = []
         problems: list[Problem] = []
         waiting = [self.path]
         while waiting:
@@ -155,14 +162,18 @@ class Store:
                 continue
             for entry in visible:
                 if not _is_folder(entry):
-                    files.append(Path(entry.path))
+                    files.append(entry.path)
                 elif not entry.is_symlink():
                     waiting.append(Path(entry.path))
         if any(problem.path == self.path for problem in problems):
             raise StoreReadError(
                 f"Cannot read {self.path}: {problems[0].reason}. Name a folder with --store."
             )
-        return sorted(files), problems
+        rules = self.path / EVENT_FILE
+        # As paths sort, part by part, for no name holds a zero; paths themselves compare slowly.
+        files.sort(key=lambda path: path.replace(os.sep, "\0"))
+        paths = [Path(path) for path in files]
+        return [path for path in paths if path.name != EVENT_FILE or path != rules], problems
 
     def _is_file(self, entry: StoredScore, key: str) -> bool:
         return key in (str(entry.path), entry.path.relative_to(self.path).as_posix())
@@ -306,7 +317,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read_score(path: Path) -> Score:
+def _read_ahead(path: Path) -> bytes | Exception | None:
+    """The file, or why it is no score; None for a large one, which is read in its turn."""
+    try:
+        return _read(path) if path.stat().st_size <= AHEAD_BYTES else None
+    except (ScoreError, OSError) as error:
+        return error
+
+
+def _read(path: Path) -> bytes:
     if path.suffix != ".json":
         raise ScoreError("not a score: only .json files are")
     # A pipe would never end, so look before opening.
@@ -315,7 +334,7 @@ def _read_score(path: Path) -> Score:
         raise ScoreError("not a score: not a plain file")
     if status.st_size > MAX_BYTES:
         raise ScoreError(f"not a score: larger than {MAX_BYTES // 2**20} MiB")
-    return decode(path.read_bytes())
+    return path.read_bytes()
 
 
 def _ambiguous(key: str, matches: Iterable[StoredScore]) -> str:

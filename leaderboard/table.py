@@ -1,40 +1,30 @@
-"""Standings as text: every format of tabulate, and JSON and CSV for programs.
+"""Standings as text, in every format of `leaderboard.formats`."""
 
-Names come from strangers. In each format they are escaped so that they stay one cell.
-"""
-
-import csv
-import difflib
-import io
-import json
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from tabulate import tabulate, tabulate_formats
 
-from leaderboard.errors import UnknownFormatError
+from leaderboard.formats import (
+    DEFAULT_FORMAT,
+    NOTHING,
+    Stranger,
+    check_format,
+    csv_text,
+    grid,
+    json_text,
+    shown,
+)
+from leaderboard.overall import OverallRow
 from leaderboard.ranking import Row
 from leaderboard.score import Metric, rfc3339
-from leaderboard.text import clip, printable, printable_json
 
-FORMATS: tuple[str, ...] = tuple(sorted({*tabulate_formats, "csv", "json"}))
-DEFAULT_FORMAT = "simple"
-MAX_NAME = 48
-NOTHING = "-"
-# Also in the width that keyboards for Chinese and Japanese type.
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+GUEST = "guest"
 
-_CSV_COLUMNS = ["rank", "team", "score", "max_score", "passed", "status", "metric", "value"]
-_CSV_COLUMNS += ["stderr", "attempts", "submitted_at", "score_id"]
-
-# The same tables, with the escaping that these two leave out.
-_SAFE_FORMAT = {"unsafehtml": "html", "latex_raw": "latex"}
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&$:!#]|(?<=www)\.")
-_MARKUP = re.compile(r"(?![.,-])[!-/:-@\[-`{-~]")
-_BACKSLASHED = re.compile(r"[!-/:-@\[-`{-~]")
+_CSV_COLUMNS = ["challenge", "rank", "team", "listed", "score", "max_score", "passed", "status"]
+_CSV_COLUMNS += ["verdict", "metric", "value", "stderr", "attempts", "not_counted"]
+_CSV_COLUMNS += ["submitted_at", "score_id"]
 
 
 def render(rows: Sequence[Row], fmt: str = DEFAULT_FORMAT) -> str:
@@ -42,13 +32,42 @@ def render(rows: Sequence[Row], fmt: str = DEFAULT_FORMAT) -> str:
 
     Raises `UnknownFormatError` with near matches.
     """
-    if fmt not in FORMATS:
-        raise UnknownFormatError(_unknown(fmt))
+    check_format(fmt)
     if fmt == "json":
-        return _json(rows)
+        return json_text(msgspec.to_builtins(rows))
     if fmt == "csv":
-        return _csv(rows)
-    return _table(rows, _SAFE_FORMAT.get(fmt, fmt))
+        return csv_text(_CSV_COLUMNS, map(_record, rows))
+    return _table(rows, fmt)
+
+
+def render_overall(rows: Sequence[OverallRow], fmt: str = DEFAULT_FORMAT) -> str:
+    """The overall rows, as `render`; in CSV each challenge is a column ``points_ID``."""
+    check_format(fmt)
+    if fmt == "json":
+        return json_text(msgspec.to_builtins(rows))
+    challenges = list(rows[0].points) if rows else []
+    if fmt == "csv":
+        return _overall_csv(rows, challenges)
+    columns = [("rank", "right"), ("team", "left"), ("total", "right")]
+    columns += [(shown(name), "right") for name in challenges]
+    columns += [("passed", "right"), ("attempts", "right")]
+    some_not_counted = any(row.not_counted for row in rows)
+    columns += [("not counted", "right")] if some_not_counted else []
+    columns += [("since (UTC)", "left")]
+    cells = [
+        [
+            _rank_text(row.rank, row.listed),
+            shown(row.team),
+            f"{row.total:g}",
+            *(_points_text(row.points[name]) for name in challenges),
+            str(row.passed),
+            str(row.attempts),
+            *([str(row.not_counted)] if some_not_counted else []),
+            time_text(row.reached_at),
+        ]
+        for row in rows
+    ]
+    return grid(columns, cells, fmt)
 
 
 def metric_text(metric: Metric | None) -> str:
@@ -65,115 +84,78 @@ def time_text(moment: datetime) -> str:
 
 
 def _table(rows: Sequence[Row], fmt: str) -> str:
-    escape = _ESCAPES.get(fmt, str)
-    headers = ["rank", "team", "score", "attempts", "when (UTC)"]
-    align = ["right", "left", "right", "right", "left"]
-    cells = [_cells(row, escape) for row in rows]
     name = _metric_name(rows)
-    if name is not None:
-        headers.insert(3, escape(name))
-        align.insert(3, "right")
-        for line, row in zip(cells, rows, strict=True):
-            line.insert(3, metric_text(row.metric))
-    return tabulate(
-        cells,
-        headers=headers,
-        tablefmt=fmt,
-        colalign=align if rows else None,
-        disable_numparse=True,
-    )
-
-
-def _cells(row: Row, escape: Callable[[str], str]) -> list[str]:
-    ranked = row.rank is not None
-    return [
-        str(row.rank) if ranked else NOTHING,
-        escape(_shown(row.team)),
-        f"{row.score} / {row.max_score}" if ranked else escape(_status_text(row)),
-        str(row.attempts),
-        time_text(row.submitted_at),
+    some_not_counted = any(row.not_counted for row in rows)
+    columns = [("rank", "right"), ("team", "left"), ("score", "right")]
+    columns += [] if name is None else [(name, "right")]
+    columns += [("attempts", "right")]
+    columns += [("not counted", "right")] if some_not_counted else []
+    columns += [("when (UTC)", "left")]
+    cells = [
+        [
+            _rank_text(row.rank, row.listed),
+            shown(row.team),
+            _score_text(row),
+            *([] if name is None else [metric_text(row.metric)]),
+            str(row.attempts),
+            *([str(row.not_counted)] if some_not_counted else []),
+            time_text(row.submitted_at),
+        ]
+        for row in rows
     ]
+    return grid(columns, cells, fmt)
 
 
-def _status_text(row: Row) -> str:
-    # A graded attempt without a rank is one whose metric is not a number.
-    return "not finite" if row.status == "graded" else row.status.replace("_", " ")
+def _rank_text(rank: int | None, listed: bool) -> str:
+    if not listed:
+        return GUEST
+    return NOTHING if rank is None else str(rank)
 
 
-def _metric_name(rows: Iterable[Row]) -> str | None:
+def _score_text(row: Row) -> str:
+    if row.verdict != "counts":
+        return row.verdict
+    if row.status != "graded":
+        return row.status.replace("_", " ")
+    if row.metric is not None and row.metric.value is None:
+        return "not finite"
+    return f"{row.score} / {row.max_score}"
+
+
+def _points_text(points: int | None) -> str:
+    return NOTHING if points is None else str(points)
+
+
+def _metric_name(rows: Iterable[Row]) -> Stranger | None:
     """The heading of the metric's column; None if nobody has a metric."""
     names = {row.metric.name for row in rows if row.metric}
     if not names:
         return None
-    return _shown(names.pop()) if len(names) == 1 else "metric"
+    return shown(names.pop() if len(names) == 1 else "metric")
 
 
-def _shown(name: str) -> str:
-    # Blank at an end would be dropped by tabulate, and two teams would look like one.
-    visible = name if name == name.strip() and name else repr(name)
-    return clip(printable(visible), MAX_NAME)
+def _record(row: Row) -> dict[str, Any]:
+    metric = row.metric
+    return {
+        **msgspec.structs.asdict(row),
+        "submitted_at": rfc3339(row.submitted_at),
+        "metric": metric.name if metric else None,
+        "value": metric.value if metric else None,
+        "stderr": metric.stderr if metric else None,
+    }
 
 
-def _json(rows: Sequence[Row]) -> str:
-    return printable_json(json.dumps(msgspec.to_builtins(rows), indent=2, ensure_ascii=False))
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, _CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        record: dict[str, Any] = {name: getattr(row, name, None) for name in _CSV_COLUMNS}
-        record["team"] = _csv_text(row.team)
-        record["score_id"] = _csv_text(row.score_id)
-        record["submitted_at"] = rfc3339(row.submitted_at)
-        record["metric"] = _csv_text(row.metric.name) if row.metric else None
-        record["value"] = row.metric.value if row.metric else None
-        record["stderr"] = row.metric.stderr if row.metric else None
-        writer.writerow(record)
-    return file.getvalue().removesuffix("\n")
-
-
-def _csv_text(text: str) -> str:
-    # A spreadsheet runs a cell that begins like a formula, unless an apostrophe stands before it.
-    return printable(f"'{text}" if text.lstrip().startswith(_FORMULA) else text)
-
-
-def _escape_markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", text)
-
-
-def _escape_references(text: str) -> str:
-    """Write punctuation as character references: shown as it is, and never markup of the language."""
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)
-
-
-def _escape_backslash(text: str) -> str:
-    return _BACKSLASHED.sub(r"\\\g<0>", text)
-
-
-def _escape_org(text: str) -> str:
-    """Part the signs of Org's syntax by an entity of no width; it has no other escape."""
-    named = {"\\": r"\backslash{}", "|": r"\vert{}"}
-    return _MARKUP.sub(lambda match: named.get(match[0], rf"{match[0]}\zwnj{{}}"), text)
-
-
-_ESCAPES: dict[str, Callable[[str], str]] = {
-    "github": _escape_markdown,
-    "pipe": _escape_markdown,
-    "asciidoc": _escape_references,
-    "jira": _escape_backslash,
-    "youtrack": _escape_backslash,
-    "rst": _escape_backslash,
-    "mediawiki": _escape_references,
-    "moinmoin": _escape_references,
-    "textile": _escape_references,
-    "orgtbl": _escape_org,
-    "tsv": _csv_text,
-}
-
-
-def _unknown(fmt: str) -> str:
-    near = difflib.get_close_matches(fmt, FORMATS, n=3)
-    known = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(FORMATS)}."
-    return printable(f"There is no table format {fmt!r}. {known}")
+def _overall_csv(rows: Sequence[OverallRow], challenges: Sequence[str]) -> str:
+    fixed = ["rank", "team", "listed", "members", "total"]
+    points = [f"points_{name}" for name in challenges]
+    records = [
+        {
+            **msgspec.structs.asdict(row),
+            "members": "; ".join(row.members),
+            "reached_at": rfc3339(row.reached_at),
+            **{f"points_{name}": row.points[name] for name in challenges},
+        }
+        for row in rows
+    ]
+    columns = [*fixed, *points, "passed", "attempts", "not_counted", "reached_at"]
+    return csv_text(columns, records)

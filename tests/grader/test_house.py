@@ -42,7 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.cli grader.__main__",
+        " grader.leaderboard_command grader.scores_command grader.front grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -64,12 +64,15 @@ SUPERVISOR = [
         "doctor",
         "entries",
         "following",
+        "front",
         "grading",
         "keys",
+        "leaderboard_command",
         "listening",
         "planning",
         "pool",
         "render",
+        "scores_command",
         "starting",
         "submission",
         "summary",
@@ -233,6 +236,9 @@ SPEAKING = {
     "grader.watch_command",
     "grader.batch_command",
     "grader.doctor_command",
+    "grader.front",
+    "grader.leaderboard_command",
+    "grader.scores_command",
     "leaderboard.schema",
 }
 

@@ -12,7 +12,19 @@ import leaderboard
 FOLDER = Path(leaderboard.__file__).parent
 ALLOWED = {"leaderboard", "msgspec", "tabulate"}
 # Lowest first: a module imports only from those before it.
-ORDER = ["errors", "text", "locks", "score", "schema", "store", "ranking", "table"]
+ORDER = [
+    "errors",
+    "text",
+    "locks",
+    "ahead",
+    "score",
+    "schema",
+    "store",
+    "times",
+    "event",
+    "attempts",
+]
+ORDER += ["ranking", "overall", "formats", "table", "listings", "checking", "export"]
 
 
 def imported(path: Path) -> set[str]:

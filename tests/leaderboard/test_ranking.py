@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leaderboard.event import Event, Team
 from leaderboard.ranking import Row, best_attempt, challenge_ids, standings
 from leaderboard.score import Metric, Score
 
@@ -143,6 +144,71 @@ def test_challenges_do_not_mix(make_score: MakeScore) -> None:
     assert challenge_ids(scores) == ["04", "05"]
     assert summary(standings(scores, "05")) == [(1, "blue")]
     assert standings(scores, "01") == []
+
+
+def test_dense_ranks_skip_nothing(make_score: MakeScore) -> None:
+    """1, 1, 2, where the event says so."""
+    scores = [make_score(team=team, loss=0.9) for team in ("red", "blue")]
+    scores.append(make_score(team="amber", loss=1.0))
+
+    rows = standings(scores, "04", Event(ranks="dense"))
+    assert summary(rows) == [(1, "blue"), (1, "red"), (2, "amber")]
+
+
+def test_the_last_attempt_that_can_rank_counts_if_the_event_says_so(make_score: MakeScore) -> None:
+    """With count = "last" a worse attempt replaces a better one; a crash replaces nothing."""
+    scores = [
+        make_score(score=80),
+        make_score(score=60, minute=1),
+        make_score(score=0, minute=2, status="crashed"),
+    ]
+    (row,) = standings(scores, "04", Event(count="last"))
+
+    assert (row.rank, row.score, row.attempts) == (1, 60, 3)
+
+
+def test_teams_off_the_roster_take_nobodys_place(make_score: MakeScore) -> None:
+    """They come last, best first, without a rank."""
+    scores = [
+        make_score(team="red", score=40),
+        make_score(team="blue", score=0, status="timeout"),
+        make_score(team="guest", score=60),
+        make_score(team="better guest", score=100),
+    ]
+    rows = standings(scores, "04", Event(teams=(Team(name="red"), Team(name="blue"))))
+
+    expected = [(1, "red"), (None, "blue"), (None, "better guest"), (None, "guest")]
+    assert summary(rows) == expected
+    assert [row.listed for row in rows] == [True, True, False, False]
+
+
+def test_what_does_not_count_is_shown(make_score: MakeScore) -> None:
+    """A team whose only attempt came late stands without a rank, and the row says why."""
+    scores = [make_score(team="red"), make_score(team="red", score=100, minute=9)]
+    scores.append(make_score(team="blue", score=100, minute=9))
+    closes = make_score(minute=5).submitted_at
+    rows = standings(scores, "04", Event(closes=closes))
+
+    assert summary(rows) == [(1, "red"), (None, "blue")]
+    assert [(row.score, row.attempts, row.not_counted) for row in rows] == [(40, 1, 1), (100, 0, 1)]
+    assert rows[1].verdict == "late"
+
+
+@settings(max_examples=50, deadline=None)
+@given(ATTEMPTS)
+def test_dense_ranks_are_right_for_every_pair(
+    make_score: MakeScore, attempts: list[dict[str, Any]]
+) -> None:
+    """The order is that of competition ranks; dense ones count the different ranks before them."""
+    scores = build(make_score, attempts)
+    usual = standings(scores, "04")
+    dense = standings(scores, "04", Event(ranks="dense"))
+
+    steps = sorted({row.rank for row in usual if row.rank is not None})
+    assert [row.team for row in dense] == [row.team for row in usual]
+    assert [row.rank for row in dense] == [
+        None if row.rank is None else steps.index(row.rank) + 1 for row in usual
+    ]
 
 
 @given(ATTEMPTS, st.randoms(use_true_random=False))

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import leaderboard
+import leaderboard.ahead
 from leaderboard.errors import (
     AmbiguousScoreError,
     InvalidScoreError,
@@ -194,6 +195,57 @@ def test_what_is_no_score_is_named_and_skipped(store: Store, make_score: MakeSco
     assert "larger than" in reasons["huge.json"]
     assert "damaged" in reasons["cut.json"]
     assert "not a score" in reasons["package.json"]
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_rules_of_an_event_are_no_problem(
+    store: Store, make_score: MakeScore, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """leaderboard.toml at the top of the store is passed over, and anywhere else it is not."""
+    folder = store.add(make_score()).parent
+    for place in (store.path, folder):
+        (place / "leaderboard.toml").touch()
+    monkeypatch.chdir(store.path)
+    found = Store(Path() if relative else store.path).read()[1]
+
+    assert [problem.path.name for problem in found] == ["leaderboard.toml"]
+    assert found[0].path.resolve().parent == folder.resolve()
+
+
+@posix
+def test_scores_come_in_the_order_of_their_paths(store: Store, make_score: MakeScore) -> None:
+    """Part by part, as paths sort, not letter by letter."""
+    data = encode(make_score())
+    for name in ("a-b/x", "a/x", "a/b/x", "a.b/x", "a0/x", "a b/x", "a"):
+        path = store.path / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    found = [entry.path for entry in store.read_stored()[0]]
+
+    assert found == sorted(found)
+    assert len(found) == 7
+
+
+def test_a_large_store_is_read_as_a_small_one(
+    store: Store, make_score: MakeScore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in chunks by several threads: the same scores and problems, in the same order."""
+    folder = store.add(make_score()).parent
+    for number in range(40):
+        data = encode(make_score(minute=number, output="x" * (300_000 if number == 7 else 3)))
+        (folder / f"{number}.json").write_bytes(data if number % 9 else data[:50])
+    (folder / "notes.txt").touch()
+    before, threads = store.read_stored(), threading.active_count()
+    monkeypatch.setattr(leaderboard.ahead, "FEW", 5)
+    monkeypatch.setattr(leaderboard.ahead, "CHUNK", 3)
+
+    assert store.read_stored() == before
+    assert (len(before[0]), len(before[1])) == (36, 6)
+    # Whoever stops early leaves no thread behind.
+    each = store.each()
+    next(each)
+    each.close()
+    assert threading.active_count() == threads
 
 
 def test_hidden_files_are_passed_over(store: Store, make_score: MakeScore) -> None:

@@ -10,9 +10,10 @@ import pytest
 from tabulate import tabulate_formats
 
 from leaderboard.errors import UnknownFormatError
+from leaderboard.formats import FORMATS
 from leaderboard.ranking import Row, standings
 from leaderboard.score import Metric, Score
-from leaderboard.table import FORMATS, metric_text, render
+from leaderboard.table import metric_text, render
 from leaderboard.text import printable
 
 MakeScore = Callable[..., Score]
@@ -62,9 +63,9 @@ def test_every_format_renders(make_score: MakeScore, rows: list[Row], fmt: str) 
     assert "red" in render(rows, fmt)
 
 
-def test_formats_are_those_of_tabulate_and_two_for_programs() -> None:
-    """Whatever tabulate can do, the leaderboard can."""
-    assert set(FORMATS) == {*tabulate_formats, "json", "csv"}
+def test_formats_are_those_of_tabulate_and_some_more() -> None:
+    """Whatever tabulate can do, the leaderboard can; Markdown by its name, and two for programs."""
+    assert set(FORMATS) == {*tabulate_formats, "json", "csv", "markdown"}
 
 
 @pytest.mark.parametrize("fmt", ["html", "unsafehtml", "mediawiki", "textile", "moinmoin"])
@@ -83,7 +84,7 @@ def test_html_shows_the_name_as_it_is(make_score: MakeScore) -> None:
     assert "<b>&|" in [text.strip() for text in seen]
 
 
-@pytest.mark.parametrize("fmt", ["github", "pipe"])
+@pytest.mark.parametrize("fmt", ["github", "pipe", "markdown"])
 def test_markdown_in_a_name_is_text(make_score: MakeScore, fmt: str) -> None:
     """Pipes, tags, links and emphasis are escaped, so the row keeps its cells."""
     line = render(standings([make_score(team="a|b <i> [x](y) *z*")], "04"), fmt).splitlines()[2]

@@ -1,0 +1,67 @@
+"""What several modules of the command line share: its types of argument, its store, its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+import grader
+from grader import challenge as challenges
+from grader.challenge import Challenge
+from leaderboard.store import Store
+from leaderboard.text import printable
+
+
+class ChallengeType(click.ParamType[Challenge]):
+    """A challenge by number, name or folder; the shell completes it."""
+
+    name = "challenge"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Challenge:
+        """Look the challenge up."""
+        return value if isinstance(value, Challenge) else challenges.find(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the numbers with their titles."""
+        return [
+            CompletionItem(one.id, help=one.title)
+            for one in challenges.all_challenges()
+            if one.id.startswith(incomplete) or one.slug.startswith(incomplete)
+        ]
+
+
+CHALLENGE = ChallengeType()
+store_option = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="GRADER_STORE",
+    help="Folder of scores [default: leaderboard/scores].",
+)
+
+
+def store_at(path: Path | None) -> Store:
+    """Return the store: as told, else the clone's own folder, else ./leaderboard/scores."""
+    if path is None:
+        clone = Path(grader.__file__).resolve().parent.parent
+        base = clone if (clone / "pyproject.toml").is_file() else Path.cwd()
+        path = base / "leaderboard" / "scores"
+    return Store(path)
+
+
+def say(text: str) -> None:
+    """Tell on standard error, control characters shown."""
+    click.echo(printable(text, multiline=True), err=True)
+
+
+def report(problems: Iterable[Any]) -> None:
+    """Tell which files of a store do not count."""
+    for problem in problems:
+        say(f"skipped {problem}")
