@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from table import machine, write
+from figures import machine, write
 
 from leaderboard.score import (
     SCHEMA,
