@@ -29,7 +29,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching grader.archives",
+        " grader.comparing grader.keys grader.watching grader.archives"
+        " grader.git_process grader.git_objects",
         "grader.entries",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
