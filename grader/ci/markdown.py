@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from grader.ci.grading import Graded
-from grader.ci.layout import decoded
+from grader.ci.layout import decoded, muted
 from grader.ci.report import Report, points
 from leaderboard.score import SpecResult
 from leaderboard.table import metric_text
@@ -52,7 +52,8 @@ def code(text: str, width: int = 120) -> str:
 
 def block(text: str) -> str:
     """Return a stranger's text as a block of code, of bounded size."""
-    lines = printable(text, multiline=True).split("\n")
+    # The summary may be printed into a log.
+    lines = muted(printable(text, multiline=True)).split("\n")
     kept = [clip(line, MAX_WIDTH) for line in lines[:MAX_LINES]]
     kept += ["…"] if len(lines) > MAX_LINES else []
     longest = max((len(run) for line in kept for run in re.findall("`+", line)), default=0)
