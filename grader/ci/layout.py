@@ -67,7 +67,7 @@ def shown(text: str | bytes) -> str:
 
 
 def muted(text: str) -> str:
-    """Return text for a log that GitHub's runner reads: it takes lines that begin with `::` for commands to it,
+    """Return text for a log that GitHub's runner reads: it takes lines that begin with `::` for commands,
     and `##[` anywhere."""
     return re.sub(r"^(\s*):(?=:)", r"\1: ", text, flags=re.MULTILINE).replace("##[", "# #[")
 

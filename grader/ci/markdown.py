@@ -22,6 +22,7 @@ MARKER: Final = "<!-- grader ci -->"
 # A comment on GitHub has 65,536 characters at most.
 MAX_LENGTH: Final = 60_000
 MAX_LINES: Final = 12
+LAST_LINES: Final = 4
 MAX_WIDTH: Final = 300
 MAX_SPECS: Final = 12
 MARKS: Final = {True: "✅", False: "❌"}
@@ -54,8 +55,10 @@ def block(text: str) -> str:
     """Return a stranger's text as a block of code, of bounded size."""
     # The summary may be printed into a log.
     lines = muted(printable(text, multiline=True)).split("\n")
-    kept = [clip(line, MAX_WIDTH) for line in lines[:MAX_LINES]]
-    kept += ["…"] if len(lines) > MAX_LINES else []
+    if len(lines) > MAX_LINES:
+        # The lines of the hand-in that a message names stand at its end.
+        lines = [*lines[: MAX_LINES - LAST_LINES], "…", *lines[-LAST_LINES:]]
+    kept = [clip(line, MAX_WIDTH) for line in lines]
     longest = max((len(run) for line in kept for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}text", *kept, fence])

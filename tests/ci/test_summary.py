@@ -43,7 +43,9 @@ def test_a_block_holds_exactly_its_lines(text: str, after: str) -> None:
 
     assert len(blocks) == 2
     assert page.endswith("<p>end</p>\n")
-    kept = muted(printable(text, multiline=True)).split("\n")[: markdown.MAX_LINES]
+    kept = muted(printable(text, multiline=True)).split("\n")[
+        : markdown.MAX_LINES - markdown.LAST_LINES
+    ]
     assert html.unescape(blocks[0]).split("\n")[: len(kept)] == kept
 
 
