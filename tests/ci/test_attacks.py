@@ -99,11 +99,11 @@ def test_a_link_in_the_place_of_a_protected_folder_is_refused(place: Place, name
 
 
 def mktree(git: Git, *entries: tuple[str, str, bytes]) -> str:
-    """Write a tree as nobody's checkout has it: git's own commands would not."""
+    """Write a tree as nobody's checkout has it."""
     data = b"".join(
         mode.encode() + b" " + name + b"\0" + bytes.fromhex(blob) for mode, blob, name in entries
     )
-    return git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=data)
+    return git.tree(data)
 
 
 @pytest.mark.parametrize("name", [b"..", b".", b".git", b".GIT"])
