@@ -12,6 +12,7 @@ import grader
 from grader import challenge as challenges
 from grader import errors
 from grader.challenge import Challenge
+from grader.ci_command import ci
 from grader.front import CHALLENGE, report, say, store_at, store_option, view_of
 from grader.scores_command import scores
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
@@ -337,6 +338,7 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 
 
 main.add_command(scores)
+main.add_command(ci)
 
 
 def exit_code(score: Score) -> int:

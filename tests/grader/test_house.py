@@ -29,8 +29,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching grader.archives",
+        " grader.comparing grader.keys grader.watching grader.archives"
+        " grader.git_process grader.git_objects",
         "grader.entries",
+        "grader.ci grader.ci.layout grader.ci.guarding",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
@@ -38,11 +40,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.supervising grader.grading grader.warm grader.planning",
         "grader.following grader.pool grader.verify",
         "grader.batch",
+        "grader.ci.finding grader.ci.policy grader.ci.grading grader.ci.packing",
+        "grader.ci.report grader.ci.markdown grader.ci.annotations",
         "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.leaderboard_command grader.scores_command grader.front grader.cli grader.__main__",
+        " grader.leaderboard_command grader.scores_command grader.ci_command grader.front"
+        " grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -58,6 +63,10 @@ SUPERVISOR = [
         "batch",
         "batch_command",
         "challenge",
+        "ci.annotations",
+        "ci.markdown",
+        "ci.packing",
+        "ci_command",
         "cli",
         "comparing",
         "devices",
@@ -235,6 +244,7 @@ SPEAKING = {
     "grader.verify_command",
     "grader.watch_command",
     "grader.batch_command",
+    "grader.ci_command",
     "grader.doctor_command",
     "grader.front",
     "grader.leaderboard_command",
