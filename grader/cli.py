@@ -10,10 +10,11 @@ import click
 
 import grader
 from grader import challenge as challenges
-from grader import errors
+from grader import errors, keyring
 from grader.challenge import Challenge
-from grader.front import CHALLENGE, report, say, store_at, store_option
+from grader.front import CHALLENGE, key_file_option, report, say, store_at, store_option
 from grader.scores_command import scores
+from grader.seal_command import seal
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
 from leaderboard.score import Score, Walls, encode
 from leaderboard.text import printable
@@ -24,6 +25,7 @@ class FrontDoor(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        keyring.take()
         try:
             return super().invoke(ctx)
         except errors.GraderError as error:
@@ -54,6 +56,7 @@ def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["strong", "medium", "weak"]),
             help="Refuse to grade behind anything weaker.",
         ),
+        key_file_option,
         store_option,
         click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
@@ -329,6 +332,7 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 
 
 main.add_command(scores)
+main.add_command(seal)
 
 
 def exit_code(score: Score) -> int:

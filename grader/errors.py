@@ -4,6 +4,7 @@ GraderError                       4
 ├── UsageError                    2   the command line asks for something that is not there
 │   ├── UnknownChallengeError
 │   ├── FileExistsAlreadyError
+│   ├── SealedError               a sealed challenge, and no key that opens it
 │   └── WallRequiredError             the machine offers no wall as strong as required
 ├── GradingStopped             130   whoever asked for the grading stopped it
 ├── ScreenGone                    1   nobody reads any more what is written
@@ -39,6 +40,10 @@ class UnknownChallengeError(UsageError):
 
 class FileExistsAlreadyError(UsageError):
     """A file of the learner's would be overwritten."""
+
+
+class SealedError(UsageError):
+    """A challenge is sealed, and no key is given that opens it."""
 
 
 class WallRequiredError(UsageError):

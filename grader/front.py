@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 import grader
 from grader import challenge as challenges
+from grader import keyring
 from grader.challenge import Challenge
 from leaderboard.store import Store
 from leaderboard.text import printable
@@ -39,6 +40,15 @@ class ChallengeType(click.ParamType[Challenge]):
 
 
 CHALLENGE = ChallengeType()
+key_file_option = click.option(
+    "--key-file",
+    type=click.Path(dir_okay=False),
+    # Before any challenge on the command line is looked up, which may need it.
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: keyring.use_file(value) if value else None,
+    help="The age identity that opens sealed challenges [default: GRADER_KEY, GRADER_KEY_FILE].",
+)
 store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),

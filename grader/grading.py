@@ -6,7 +6,7 @@ import platform
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,11 +14,11 @@ import grader
 from grader import submission as submissions
 from grader.advice import advise
 from grader.challenge import MAX_SCORE, Challenge, Limits
-from grader.errors import HandInError, JudgeFault
+from grader.errors import HandInError, JudgeFault, WallRequiredError
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Run, Verdict
-from grader.walls import Wall, choose
+from grader.walls import Wall, choose, shows_files
 from leaderboard.score import (
     SCHEMA,
     ChallengeInfo,
@@ -33,6 +33,11 @@ from leaderboard.score import (
     Usage,
     Walls,
     score_id,
+)
+
+SEALED_FAULT: Final = (
+    "The judge failed. Its words may quote specs of this sealed challenge, so they are not shown: "
+    "`grader seal open` and `grader verify` say more."
 )
 
 
@@ -98,7 +103,13 @@ def grade_runs(
     `hand_ins`: the one under "", or a series by the folder that each run names (verify's own files
     only: each of a series runs in a child of the worker that the next one's child descends from too).
     """
+    attempt.challenge.check_open()
     wall = wall or choose()
+    if attempt.challenge.sealed_in is not None and shows_files(wall):
+        raise WallRequiredError(
+            f"Challenge {attempt.challenge.key} is sealed, and the only wall here does not hide its specs "
+            "from the hand-in. `grader doctor` says how to get a stronger one."
+        )
     limits = attempt.limits_in_force()
     request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
 
@@ -211,6 +222,9 @@ def _account(challenge: Challenge, verdict: Verdict) -> tuple[Status, str, tuple
     status, message = verdict.status, verdict.message
     if status == "graded" and (len(verdict.specs) != len(known) or set(reported) != set(known)):
         status, message = "grader_fault", "The judge's report does not account for every spec."
+    if status == "grader_fault" and challenge.sealed_in is not None:
+        # A traceback or pytest's report quotes lines of specs, and this may go to a public log.
+        message = SEALED_FAULT
     results = []
     for spec in challenge.specs:
         said = reported.get(spec.name)
