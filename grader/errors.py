@@ -4,8 +4,10 @@ GraderError                       4
 ├── UsageError                    2   the command line asks for something that is not there
 │   ├── UnknownChallengeError
 │   ├── FileExistsAlreadyError
-│   ├── SealedError               a sealed challenge, and no key that opens it
-│   └── WallRequiredError             the machine offers no wall as strong as required
+│   ├── SealedError                   a sealed challenge, and no key that opens it
+│   ├── WallRequiredError             the machine offers no wall as strong as required
+│   └── RepositoryError               a git repository cannot be read, or lacks what is asked for
+│       └── ObjectTooLargeError
 ├── GradingStopped             130   whoever asked for the grading stopped it
 ├── ScreenGone                    1   nobody reads any more what is written
 ├── HandInError                   3   the hand-in cannot be graded; becomes a score `ungradable`
@@ -54,6 +56,14 @@ class HandInError(GraderError):
     """The hand-in cannot be graded: says what, where and what to do next."""
 
     exit_code = EXIT_UNGRADABLE
+
+
+class RepositoryError(UsageError):
+    """A git repository cannot be read, or lacks what is asked for."""
+
+
+class ObjectTooLargeError(RepositoryError):
+    """An object of a git repository is larger than whoever reads it allows."""
 
 
 class GradingStopped(GraderError):

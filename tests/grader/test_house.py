@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
         " grader.opening",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching",
+        " grader.comparing grader.keys grader.watching grader.git_process grader.git_objects",
         "grader.entries",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
