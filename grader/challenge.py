@@ -74,6 +74,7 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imports: tuple[str, ...] = ()
     workers: int = 1
     passing: int = MAX_SCORE
+    private: tuple[str, ...] = ()
     limits: Limits = Limits()
     metric: MetricRule | None = None
     train: TrainRule | None = None
@@ -91,6 +92,8 @@ class Spec(msgspec.Struct, frozen=True):
     title: str
     points: int
     needs: tuple[str, ...]
+    private: bool = False
+    """Whether an event may keep it to itself until it is over."""
 
 
 class KnownMistake(msgspec.Struct, frozen=True):
@@ -263,25 +266,27 @@ def _read(folder: Path, closed: str = "") -> Challenge:
     if folder.name != f"{toml.id}_{toml.slug}":
         raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
     try:
-        specs = () if closed else tuple(_read_specs(folder))
+        specs = () if closed else tuple(_read_specs(folder, toml.private))
     except (SyntaxError, ValueError) as error:
         raise ChallengeError(f"{folder.name}/specs: {error}") from error
     if not closed:
         _check_specs(folder, specs)
-    fields: dict[str, Any] = {name: getattr(toml, name) for name in toml.__struct_fields__}
+        _check_private(folder, specs, toml.private)
+    own = [name for name in toml.__struct_fields__ if name != "private"]
+    fields: dict[str, Any] = {name: getattr(toml, name) for name in own}
     return Challenge(folder=folder, specs=specs, closed=closed, **fields)
 
 
-def _read_specs(folder: Path) -> Iterator[Spec]:
+def _read_specs(folder: Path, private: tuple[str, ...]) -> Iterator[Spec]:
     for path in sorted((folder / "specs").glob("test_*.py")):
         for node in ast.parse(path.read_text("utf-8"), path.name).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield _spec(node)
+                yield _spec(node, node.name in private)
             elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
                 raise ChallengeError(f"{path.name}: specs are functions, not classes")
 
 
-def _spec(node: ast.FunctionDef) -> Spec:
+def _spec(node: ast.FunctionDef, private: bool) -> Spec:
     markers: dict[str, tuple[Any, ...]] = {}
     for decorator in node.decorator_list:
         match = re.fullmatch(r"pytest\.mark\.(\w+)\((.*)\)", ast.unparse(decorator), re.DOTALL)
@@ -296,7 +301,7 @@ def _spec(node: ast.FunctionDef) -> Spec:
     points = markers.get("points", ())
     if len(points) != 1 or not isinstance(points[0], int) or points[0] < 0 or not title:
         raise ChallengeError(f"{node.name}: a spec has a docstring and points(n) with n ≥ 0")
-    return Spec(node.name, title, points[0], markers.get("needs", ()))
+    return Spec(node.name, title, points[0], markers.get("needs", ()), private)
 
 
 def _check_specs(folder: Path, specs: tuple[Spec, ...]) -> None:
@@ -315,3 +320,17 @@ def _check_specs(folder: Path, specs: tuple[Spec, ...]) -> None:
             if spec.points and not worth[needed]:
                 # Else whoever forges the remark would gain the points that hang on it.
                 raise ChallengeError(f"{spec.name} has points and needs {needed}, which has none")
+
+
+def _check_private(folder: Path, specs: tuple[Spec, ...], private: tuple[str, ...]) -> None:
+    hidden = {spec.name for spec in specs if spec.private}
+    unknown = sorted(set(private) - hidden)
+    if unknown:
+        raise ChallengeError(f"{folder.name}/challenge.toml: private: no spec {unknown[0]}")
+    if not any(spec.points for spec in specs if not spec.private):
+        raise ChallengeError(f"{folder.name}/challenge.toml: private: no public spec has points")
+    for spec in specs:
+        needed = hidden & set(spec.needs)
+        if needed and not spec.private:
+            # Else its being skipped would tell of a spec that nobody is to hear of.
+            raise ChallengeError(f"{spec.name} is public and needs {min(needed)}, which is private")

@@ -12,7 +12,15 @@ import grader
 from grader import challenge as challenges
 from grader import errors, keyring
 from grader.challenge import Challenge
-from grader.front import CHALLENGE, key_file_option, report, say, store_at, store_option
+from grader.front import (
+    CHALLENGE,
+    key_file_option,
+    report,
+    say,
+    store_at,
+    store_option,
+    view_of,
+)
 from grader.scores_command import scores
 from grader.seal_command import seal
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
@@ -101,8 +109,10 @@ def list_command(store: Path | None) -> None:
     from grader.render import challenge_table
     from leaderboard.ranking import best_attempt
 
-    scores, problems = store_at(store).read()
+    place = store_at(store)
+    found, problems = place.read()
     report(problems)
+    scores = list(map(view_of(place), found))
     rows = [
         (one, best_attempt(score for score in scores if score.challenge.id == one.id))
         for one in challenges.all_challenges()
@@ -239,7 +249,8 @@ def batch(sources: tuple[Path, ...], store: Path | None, **options: Any) -> None
 @store_option
 @verbose_option
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
+@click.option("--reveal", is_flag=True, help="With what the event keeps back.")
+def show(key: str, store: Path | None, verbose: bool, as_json: bool, reveal: bool) -> None:
     """Show one score again, by its id (or the beginning of it) or its file.
 
     \b
@@ -248,7 +259,8 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from grader.render import console, score_table
 
-    score = store_at(store).find(key)
+    place = store_at(store)
+    score = view_of(place, reveal)(place.find(key))
     if as_json:
         click.echo(encode(score).decode(), nl=False)
     else:
@@ -275,6 +287,9 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool) -> None:
     type=click.Choice(["strong", "medium", "weak"]),
     help="Only attempts behind such walls or stronger ones.",
 )
+@click.option(
+    "--reveal", is_flag=True, help="What the event keeps back: final points, and who has moved."
+)
 def leaderboard(challenge: Challenge | None, store: Path | None, **options: Any) -> None:
     """Show the standings, of one challenge, of each, or of all together.
 
@@ -283,6 +298,7 @@ def leaderboard(challenge: Challenge | None, store: Path | None, **options: Any)
       grader leaderboard 05
       grader leaderboard --overall --format markdown
       grader leaderboard --history red
+      grader leaderboard --overall --reveal
     """
     from grader.leaderboard_command import Options, run
 

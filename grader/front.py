@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ import grader
 from grader import challenge as challenges
 from grader import keyring
 from grader.challenge import Challenge
+from leaderboard.event import event_of
+from leaderboard.reveal import seen_score
+from leaderboard.score import Score
 from leaderboard.store import Store
 from leaderboard.text import printable
 
@@ -64,6 +67,12 @@ def store_at(path: Path | None) -> Store:
         base = clone if (clone / "pyproject.toml").is_file() else Path.cwd()
         path = base / "leaderboard" / "scores"
     return Store(path)
+
+
+def view_of(store: Store, revealed: bool = False) -> Callable[[Score], Score]:
+    """Return what makes of a score what the event shows of it; see leaderboard.reveal."""
+    event = event_of(store.path)
+    return lambda score: seen_score(score, event, revealed)
 
 
 def say(text: str) -> None:

@@ -17,6 +17,7 @@ from grader import devices, render
 from grader.challenge import Challenge, Limits
 from grader.errors import GraderFault, UsageError
 from grader.following import ProgressLine
+from grader.front import view_of
 from grader.grading import Attempt, grade
 from grader.starting import started_file
 from grader.walls import Wall, choose
@@ -45,7 +46,8 @@ def run(
     memory: int | None,
     no_save: bool,
 ) -> Score:
-    """Grade, save and print; returns the score."""
+    """Grade, save and print; returns the score as the event shows it."""
+    view = view_of(store)
     source = path or _own_file(challenge)
     attempt = Attempt(
         challenge,
@@ -59,6 +61,7 @@ def run(
         click.echo(WEAK_WARNING, err=True)
     score = _graded(source, attempt, wall)
     saved = None if no_save or score.status == "grader_fault" else _save(store, score)
+    score = view(score)
     if as_json:
         click.echo(encode(score).decode(), nl=False)
     else:

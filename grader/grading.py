@@ -17,7 +17,7 @@ from grader.challenge import MAX_SCORE, Challenge, Limits
 from grader.errors import HandInError, JudgeFault, WallRequiredError
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
-from grader.verdict import JudgeRequest, Run, Verdict
+from grader.verdict import JudgeRequest, Measured, Run, Verdict
 from grader.walls import Wall, choose, shows_files
 from leaderboard.score import (
     SCHEMA,
@@ -174,7 +174,7 @@ def build_score(
         score=points,
         max_score=MAX_SCORE,
         passed=status == "graded" and points >= challenge.passing,
-        metric=_metric(challenge, verdict, status),
+        metric=_metric(challenge, verdict.metric, status),
         specs=specs,
         advice=advise(challenge, specs) if status == "graded" else "",
         device=_device_info(attempt, verdict),
@@ -185,6 +185,7 @@ def build_score(
         environment=_environment(verdict),
         output=outcome.output,
         curve=outcome.curve,
+        private_metric=_metric(challenge, verdict.private_metric, status),
     )
 
 
@@ -239,13 +240,14 @@ def _account(challenge: Challenge, verdict: Verdict) -> tuple[Status, str, tuple
                 outcome=outcome,
                 message=said.message if said else "",
                 seconds=said.seconds if said else 0.0,
+                private=spec.private,
             )
         )
     return status, message, tuple(results)
 
 
-def _metric(challenge: Challenge, verdict: Verdict, status: Status) -> Metric | None:
-    rule, measured = challenge.metric, verdict.metric
+def _metric(challenge: Challenge, measured: Measured | None, status: Status) -> Metric | None:
+    rule = challenge.metric
     if rule is None or measured is None or status != "graded":
         return None
     return Metric(

@@ -317,7 +317,8 @@ def _lost_message(challenge: Challenge, lost: SessionLost, name: str | None) -> 
 def _verdict(status: Status, message: str, specs: list, context: Context) -> Verdict:  # type: ignore[type-arg]
     device = context.submission.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    return Verdict(status, message, specs, context.metric, str(torch.__version__), name)
+    version = str(torch.__version__)
+    return Verdict(status, message, specs, context.metric, version, name, context.private_metric)
 
 
 def _ended(status: Status, message: str) -> Verdict:

@@ -15,11 +15,12 @@ from grader import challenge as challenges
 from grader.errors import UsageError
 from grader.front import report, say
 from leaderboard.attempts import Attempt, judge_attempts
-from leaderboard.event import NO_EVENT, Event, load_event
+from leaderboard.event import Event, event_of
 from leaderboard.formats import DEFAULT_FORMAT, FOR_PROGRAMS, check_format
 from leaderboard.listings import history, render_history, render_mistakes, render_stats, stats
 from leaderboard.overall import overall
-from leaderboard.ranking import rank_attempts
+from leaderboard.ranking import Row, rank_attempts
+from leaderboard.reveal import seen_score, with_moves
 from leaderboard.score import Score, Walls
 from leaderboard.store import EVENT_FILE, Problem, Store
 from leaderboard.table import render, render_overall
@@ -41,6 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     device: str | None
     walls: Walls | None
+    reveal: bool = False
 
     def check(self) -> None:
         """Refuse what does not go together."""
@@ -55,43 +57,73 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def run(challenge_id: str | None, store: Store, options: Options) -> None:
     """Print what was asked for."""
     options.check()
-    since = moment(options.since, datetime.now(UTC)) if options.since else None
-    event = _event(store, options.event)
-    scores = list(_read(store, whole=options.as_stats))
+    event = event_of(store.path, options.event)
+    _check_reveal(event, options)
+    scores = list(_read(store, event, options))
     _warn(event, {score.challenge.id for score in scores})
-    # Judged before anything is left out, so that a filter never turns an attempt that is one too
-    # many into one that counts.
-    attempts = [
-        one
-        for one in judge_attempts(scores, event)
-        if _chosen(one.score, challenge_id, options, since)
-    ]
+    attempts = _attempts(scores, event, challenge_id, options)
     if not scores:
         say("No scores yet. `grader grade` makes the first.")
     elif not attempts:
         say("No attempt fits.")
+    before = None
+    if options.reveal and not options.as_stats and options.history is None:
+        # What was shown until now, for what has moved.
+        hidden = msgspec.structs.replace(options, reveal=False)
+        before = _attempts(
+            list(_read(store, event, hidden, quiet=True)), event, challenge_id, hidden
+        )
     if options.history is not None:
         _print_history(attempts, options.history, event, options.fmt)
     elif options.as_stats:
         _print_stats(attempts, options)
     elif options.overall:
-        _print_overall(attempts, event, options)
+        _print_overall(attempts, before, event, options)
     elif challenge_id is not None:
-        _print_standings(attempts, event, options, alone=True)
+        _print_standings(attempts, before, event, options, alone=True)
     else:
-        belonging = [one for one in attempts if one.verdict != "elsewhere"]
-        _print_standings(belonging, event, options, alone=False)
+        _print_standings(attempts, before, event, options, alone=False)
 
 
-def _read(store: Store, whole: bool) -> Iterator[Score]:
-    """Every score; unless whole, without what fills most of a record and no standings look at."""
+def _check_reveal(event: Event, options: Options) -> None:
+    if not options.reveal:
+        return
+    if not event.private:
+        raise UsageError(
+            "Nothing is kept back, so there is nothing to reveal: "
+            f"`private = true` in {EVENT_FILE} keeps the private specs back."
+        )
+    if event.closes is not None and datetime.now(UTC) < event.closes:
+        say("The event is still open: this is what nobody should know yet.")
+
+
+def _read(store: Store, event: Event, options: Options, quiet: bool = False) -> Iterator[Score]:
+    """Every score as the event shows it, without what fills most of a record if nobody looks at it."""
     for one in store.each():
         if isinstance(one, Problem):
-            report([one])
-        elif whole:
-            yield one.score
+            report([] if quiet else [one])
+            continue
+        score = seen_score(one.score, event, options.reveal)
+        if options.as_stats:
+            yield score
         else:
-            yield msgspec.structs.replace(one.score, specs=(), curve=(), output="")
+            yield msgspec.structs.replace(score, specs=(), curve=(), output="")
+
+
+def _attempts(
+    scores: Sequence[Score], event: Event, challenge_id: str | None, options: Options
+) -> list[Attempt]:
+    """Those that were asked for.
+
+    Judged before anything is left out, so that a filter never turns an attempt that is one too many
+    into one that counts.
+    """
+    since = moment(options.since, datetime.now(UTC)) if options.since else None
+    return [
+        one
+        for one in judge_attempts(scores, event)
+        if _chosen(one.score, challenge_id, options, since)
+    ]
 
 
 def _warn(event: Event, attempted: set[str]) -> None:
@@ -105,16 +137,6 @@ def _warn(event: Event, attempted: set[str]) -> None:
             )
 
 
-def _event(store: Store, path: Path | None) -> Event:
-    """The event: as told, else the one in the store, else the one here, else none."""
-    if path is not None:
-        return load_event(path)
-    for found in (store.path / EVENT_FILE, Path(EVENT_FILE)):
-        if found.is_file():
-            return load_event(found)
-    return NO_EVENT
-
-
 def _chosen(
     score: Score, challenge_id: str | None, options: Options, since: datetime | None
 ) -> bool:
@@ -126,17 +148,30 @@ def _chosen(
     )
 
 
-def _print_standings(
-    attempts: Sequence[Attempt], event: Event, options: Options, alone: bool
-) -> None:
-    fmt = options.fmt or DEFAULT_FORMAT
+def _tables(attempts: Sequence[Attempt], event: Event, alone: bool) -> dict[str, list[Row]]:
+    """The standings of each challenge, those of an event as it lists them."""
     order = {entry.id: number for number, entry in enumerate(event.challenges)}
-    # They come by challenge already; those of an event are shown as it lists them.
+    chosen = [one for one in attempts if alone or one.verdict != "elsewhere"]
+    # They come by challenge already.
     grouped = [
         (name, rank_attempts(list(ones), event))
-        for name, ones in groupby(attempts, key=lambda one: one.score.challenge.id)
+        for name, ones in groupby(chosen, key=lambda one: one.score.challenge.id)
     ]
-    tables = dict(sorted(grouped, key=lambda item: order.get(item[0], 0)))
+    return dict(sorted(grouped, key=lambda item: order.get(item[0], 0)))
+
+
+def _print_standings(
+    attempts: Sequence[Attempt],
+    before: Sequence[Attempt] | None,
+    event: Event,
+    options: Options,
+    alone: bool,
+) -> None:
+    fmt = options.fmt or DEFAULT_FORMAT
+    tables = _tables(attempts, event, alone)
+    if before is not None:
+        old = _tables(before, event, alone)
+        tables = {name: with_moves(rows, old.get(name, [])) for name, rows in tables.items()}
     if options.teams:
         _check_teams(options.teams, {row.team for rows in tables.values() for row in rows})
     tables = {
@@ -155,8 +190,12 @@ def _print_standings(
         click.echo(render(rows, fmt))
 
 
-def _print_overall(attempts: Sequence[Attempt], event: Event, options: Options) -> None:
+def _print_overall(
+    attempts: Sequence[Attempt], before: Sequence[Attempt] | None, event: Event, options: Options
+) -> None:
     rows = overall(attempts, event)
+    if before is not None:
+        rows = with_moves(rows, overall(before, event))
     if options.teams:
         _check_teams(options.teams, {row.team for row in rows})
         rows = [row for row in rows if row.team in options.teams]

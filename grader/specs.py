@@ -34,6 +34,7 @@ class Context(msgspec.Struct):
     fresh_reference: Callable[[], Session]
     on_spec: Callable[[str], None]
     metric: Measured | None = None
+    private_metric: Measured | None = None
 
 
 class SpecPlugin:
@@ -84,7 +85,7 @@ class SpecPlugin:
     def _holds_for_reference(self, item: pytest.Function) -> bool:
         """Return whether the spec passes when the reference stands in the place of the hand-in."""
         context = self._context
-        metric = context.metric
+        metrics = context.metric, context.private_metric
         session = context.fresh_reference()
         own: dict[str, Any] = {
             "submission": session.remote("submission"),
@@ -100,7 +101,7 @@ class SpecPlugin:
         except Exception:
             return False
         finally:
-            context.metric = metric
+            context.metric, context.private_metric = metrics
         return True
 
     def _generator(self, name: str) -> torch.Generator:
@@ -164,10 +165,14 @@ class SpecPlugin:
 
     @pytest.fixture
     def metric(self) -> Callable[..., None]:
-        """Records the challenge's metric."""
+        """Records the challenge's metric; `private`: as measured on what private specs use."""
 
-        def record(value: float, stderr: float | None = None) -> None:
-            self._context.metric = Measured(float(value), None if stderr is None else float(stderr))
+        def record(value: float, stderr: float | None = None, private: bool = False) -> None:
+            measured = Measured(float(value), None if stderr is None else float(stderr))
+            if private:
+                self._context.private_metric = measured
+            else:
+                self._context.metric = measured
 
         return record
 

@@ -77,6 +77,7 @@ class Verdict(msgspec.Struct, tag="verdict", frozen=True):
     metric: Measured | None
     torch: str
     device_name: str
+    private_metric: Measured | None = None
 
 
 Event: TypeAlias = Progress | Retired | Verdict

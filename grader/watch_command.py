@@ -16,6 +16,7 @@ from grader import challenge as challenges
 from grader import devices
 from grader.challenge import Challenge
 from grader.errors import UsageError
+from grader.front import view_of
 from grader.grade_command import WEAK_WARNING, changed_limits, machine_fault, user
 from grader.grading import Attempt
 from grader.keys import Keys
@@ -52,7 +53,7 @@ def run(
         return Attempt(one, owner, where, limits=changed_limits(one.limits, timeout, memory))
 
     keep = (lambda score: str(store.add(score))) if save else None
-    setting = Setting(attempt, machine_fault, keep, warning, with_keys)
+    setting = Setting(attempt, machine_fault, keep, view_of(store), warning, with_keys)
     queue: Queue = SimpleQueue()
     with (
         _signals(queue),

@@ -43,6 +43,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Words for what this machine cannot do."""
     save: Callable[[Score], str] | None = None
     """Keeps a score, and returns where."""
+    view: Callable[[Score], Score] = lambda score: score
+    """What is shown of a score."""
     warning: str = ""
     with_keys: bool = False
 
@@ -299,7 +301,7 @@ class Loop:
     def _verdict(self, score: Score, source: Submission | None) -> None:
         state = self._state
         self._fault = None
-        state.take(score, source)
+        state.take(self._setting.view(score), source)
         state.saved, state.note = "", ""
         if self._setting.save is not None and score.status != "grader_fault":
             try:

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from leaderboard.errors import EventError
 from leaderboard.score import Name, Timestamp
+from leaderboard.store import EVENT_FILE
 from leaderboard.text import printable
 from leaderboard.times import span
 
@@ -58,6 +59,8 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cooldown: str = "0s"
     count: Literal["best", "last"] = "best"
     ranks: Literal["competition", "dense"] = "competition"
+    private: bool = False
+    """Whether what private specs say is kept back; see leaderboard.reveal."""
 
     def __post_init__(self) -> None:
         _refuse_twice("challenge", [entry.id for entry in self.challenges])
@@ -145,3 +148,13 @@ def _refuse_twice(kind: str, names: list[str]) -> None:
 
 
 NO_EVENT = Event()
+
+
+def event_of(store: Path, told: Path | None = None) -> Event:
+    """The event in the file that was told, else in the store, else in the current folder, else none."""
+    if told is not None:
+        return load_event(told)
+    for found in (store / EVENT_FILE, Path(EVENT_FILE)):
+        if found.is_file():
+            return load_event(found)
+    return NO_EVENT

@@ -36,6 +36,8 @@ class OverallRow(Struct, frozen=True, kw_only=True):
     attempts: int
     not_counted: int
     reached_at: datetime
+    moved: int | None = None
+    """Ranks gained when all was revealed; see leaderboard.reveal."""
 
 
 class _Standing(Struct, frozen=True):

@@ -47,6 +47,8 @@ class Row(Struct, frozen=True, kw_only=True):
     not_counted: int
     submitted_at: datetime
     score_id: str
+    moved: int | None = None
+    """Ranks gained when all was revealed; see leaderboard.reveal."""
 
 
 T = TypeVar("T")

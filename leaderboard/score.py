@@ -2,7 +2,8 @@
 
 A record is complete: every field is always there, so that a table, a page or a later version
 never has to guess. Times are UTC with microseconds. Numbers are finite or null, because JSON has
-no NaN. A change to the fields is a new `SCHEMA`.
+no NaN. A change to the fields is a new `SCHEMA`; records of older ones are read as the present one,
+in which what they lack has its default.
 
 `gc=False`: frozen records cannot form a cycle, and looking for one among the millions of objects
 of a large store would take as long as decoding them.
@@ -25,7 +26,7 @@ from leaderboard.errors import (
 )
 from leaderboard.text import printable_json
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 
 Status = Literal[
     "graded", "ungradable", "timeout", "out_of_memory", "crashed", "violation", "grader_fault"
@@ -84,6 +85,8 @@ class SpecResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     outcome: Outcome
     message: str
     seconds: Amount
+    private: bool = False
+    """An event that keeps private specs to itself shows this one when all is revealed."""
 
     def __post_init__(self) -> None:
         if self.earned > self.points:
@@ -142,7 +145,7 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 class Score(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One graded attempt."""
 
-    schema: Literal[1]
+    schema: Literal[1, 2]
     id: Name
     challenge: ChallengeInfo
     team: str
@@ -167,8 +170,12 @@ class Score(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fa
     output: str
     """What the hand-in printed, clipped."""
     curve: tuple[CurvePoint, ...]
+    private_metric: Metric | None = None
+    """The metric as it was measured on what private specs use."""
+    signature: str | None = None
 
     def __post_init__(self) -> None:
+        force_setattr(self, "schema", SCHEMA)
         for field in ("submitted_at", "graded_at"):
             force_setattr(self, field, _utc(getattr(self, field)))
         if self.score > self.max_score:

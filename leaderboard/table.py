@@ -24,7 +24,7 @@ GUEST = "guest"
 
 _CSV_COLUMNS = ["challenge", "rank", "team", "listed", "score", "max_score", "passed", "status"]
 _CSV_COLUMNS += ["verdict", "metric", "value", "stderr", "attempts", "not_counted"]
-_CSV_COLUMNS += ["submitted_at", "score_id"]
+_CSV_COLUMNS += ["submitted_at", "score_id", "moved"]
 
 
 def render(rows: Sequence[Row], fmt: str = DEFAULT_FORMAT) -> str:
@@ -48,7 +48,8 @@ def render_overall(rows: Sequence[OverallRow], fmt: str = DEFAULT_FORMAT) -> str
     challenges = list(rows[0].points) if rows else []
     if fmt == "csv":
         return _overall_csv(rows, challenges)
-    columns = [("rank", "right"), ("team", "left"), ("total", "right")]
+    moves = _moves(rows)
+    columns = [("rank", "right"), *moves.heading, ("team", "left"), ("total", "right")]
     columns += [(shown(name), "right") for name in challenges]
     columns += [("passed", "right"), ("attempts", "right")]
     some_not_counted = any(row.not_counted for row in rows)
@@ -57,6 +58,7 @@ def render_overall(rows: Sequence[OverallRow], fmt: str = DEFAULT_FORMAT) -> str
     cells = [
         [
             _rank_text(row.rank, row.listed),
+            *moves.cell(row),
             shown(row.team),
             f"{row.total:g}",
             *(_points_text(row.points[name]) for name in challenges),
@@ -86,7 +88,8 @@ def time_text(moment: datetime) -> str:
 def _table(rows: Sequence[Row], fmt: str) -> str:
     name = _metric_name(rows)
     some_not_counted = any(row.not_counted for row in rows)
-    columns = [("rank", "right"), ("team", "left"), ("score", "right")]
+    moves = _moves(rows)
+    columns = [("rank", "right"), *moves.heading, ("team", "left"), ("score", "right")]
     columns += [] if name is None else [(name, "right")]
     columns += [("attempts", "right")]
     columns += [("not counted", "right")] if some_not_counted else []
@@ -94,6 +97,7 @@ def _table(rows: Sequence[Row], fmt: str) -> str:
     cells = [
         [
             _rank_text(row.rank, row.listed),
+            *moves.cell(row),
             shown(row.team),
             _score_text(row),
             *([] if name is None else [metric_text(row.metric)]),
@@ -104,6 +108,25 @@ def _table(rows: Sequence[Row], fmt: str) -> str:
         for row in rows
     ]
     return grid(columns, cells, fmt)
+
+
+class _Moves(msgspec.Struct, frozen=True):
+    """The column of ranks gained and lost; no column at all where nothing was revealed."""
+
+    shown: bool
+
+    @property
+    def heading(self) -> list[tuple[str, str]]:
+        return [("moved", "right")] if self.shown else []
+
+    def cell(self, row: Row | OverallRow) -> list[str]:
+        if not self.shown:
+            return []
+        return [NOTHING if row.moved is None else f"{row.moved:+d}" if row.moved else "0"]
+
+
+def _moves(rows: Sequence[Row] | Sequence[OverallRow]) -> _Moves:
+    return _Moves(any(row.moved is not None for row in rows))
 
 
 def _rank_text(rank: int | None, listed: bool) -> str:
@@ -157,5 +180,5 @@ def _overall_csv(rows: Sequence[OverallRow], challenges: Sequence[str]) -> str:
         }
         for row in rows
     ]
-    columns = [*fixed, *points, "passed", "attempts", "not_counted", "reached_at"]
+    columns = [*fixed, *points, "passed", "attempts", "not_counted", "reached_at", "moved"]
     return csv_text(columns, records)

@@ -150,8 +150,24 @@ BAD_TOML: dict[str, tuple[str | bytes, str]] = {
     "a_limit_too_many": (TOML + "[limits]\nmemory_gb = 3\n", "memory_gb"),
     "a_limit_of_another_type": (TOML + '[limits]\nwall_s = "60"\n', "wall_s"),
     "another_id": (TOML.replace('"91"', '"92"'), "the folder must be called 92_made"),
+    "private_but_not_there": (TOML + 'private = ["test_zero"]\n', "private: no spec test_zero"),
+    "private_but_needed": (
+        TOML + 'private = ["test_one"]\n',
+        "test_two is public and needs test_one, which is private",
+    ),
+    "all_private": (TOML + 'private = ["test_one", "test_two"]\n', "no public spec has points"),
     "toml_not_utf8": (TOML.encode() + b"# \xff\n", "challenge.toml"),
 }
+
+
+def test_a_spec_is_private_if_the_toml_says_so(make: Make) -> None:
+    """The mark stands beside the challenge, not in the spec."""
+    challenge = load(make(TOML + 'private = ["test_two"]\n'))
+
+    assert [(spec.name, spec.private) for spec in challenge.specs] == [
+        ("test_one", False),
+        ("test_two", True),
+    ]
 
 
 @pytest.mark.parametrize("name", BAD_TOML)

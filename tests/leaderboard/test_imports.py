@@ -24,7 +24,7 @@ ORDER = [
     "event",
     "attempts",
 ]
-ORDER += ["ranking", "overall", "formats", "table", "listings", "checking", "export"]
+ORDER += ["ranking", "overall", "reveal", "formats", "table", "listings", "checking", "export"]
 ORDER += ["cases", "junit", "ctrf"]
 
 

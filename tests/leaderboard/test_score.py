@@ -132,7 +132,7 @@ def test_a_record_is_pretty_and_its_fields_are_in_order(make_score: MakeScore) -
     """The file is for people too: indented, fields as documented, one newline at the end."""
     text = encode(make_score(loss=0.91)).decode()
 
-    assert text.startswith('{\n  "schema": 1,\n  "id": "04-20261123T212200123456Z-')
+    assert text.startswith('{\n  "schema": 2,\n  "id": "04-20261123T212200123456Z-')
     assert text.endswith("}\n")
     assert tuple(json.loads(text)) == Score.__struct_fields__
 
@@ -219,7 +219,7 @@ def test_a_lone_surrogate_does_not_lose_a_score(make_score: MakeScore) -> None:
         ('"earned": 40', '"earned": 101'),
         ("21:22:00.123456Z", "21:22:00.123456"),
         ("2026-11-23T21:22:00.123456Z", "0001-01-01T00:00:00+23:59"),
-        ('"schema": 1', '"schema": 0'),
+        ('"schema": 2', '"schema": 0'),
         ('"red"', '"\\ud800"'),
     ],
 )
@@ -266,10 +266,27 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
 
 def test_a_newer_schema_says_what_to_do(make_score: MakeScore) -> None:
     """A record of a later version asks for an update instead of looking damaged."""
-    data = encode(make_score()).replace(b'"schema": 1', b'"schema": 2, "laurels": []')
+    data = encode(make_score()).replace(b'"schema": 2', b'"schema": 3, "laurels": []')
 
-    with pytest.raises(NewerSchemaError, match=r"schema 2, this one reads up to 1.*update"):
+    with pytest.raises(NewerSchemaError, match=r"schema 3, this one reads up to 2.*update"):
         decode(data)
+
+
+def test_a_record_of_the_first_schema_is_read_as_one_without_private_specs(
+    make_score: MakeScore,
+) -> None:
+    """Scores that were made before there were private specs and signatures still count."""
+    score = make_score(loss=0.91)
+    fields = json.loads(encode(score))
+    for name in ("private_metric", "signature"):
+        del fields[name]
+    for spec in fields["specs"]:
+        del spec["private"]
+
+    old = decode(json.dumps({**fields, "schema": 1}).encode())
+
+    assert old == score
+    assert encode(old) == encode(score)
 
 
 def test_the_schema_accepts_a_record_and_refuses_a_changed_one(make_score: MakeScore) -> None:

@@ -174,7 +174,7 @@ def test_what_is_no_score_is_named_and_skipped(store: Store, make_score: MakeSco
     data = encode(good)
     (folder / "cut.json").write_bytes(data[:100])
     (folder / "empty.json").touch()
-    (folder / "newer.json").write_bytes(data.replace(b'"schema": 1', b'"schema": 2'))
+    (folder / "newer.json").write_bytes(data.replace(b'"schema": 2', b'"schema": 3'))
     (store.path / "package.json").write_text('{"name": "x"}')
     (store.path / "notes.txt").write_text("hello")
     with (folder / "huge.json").open("wb") as file:
@@ -296,9 +296,9 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "points_above_all": lambda data: data.replace(b'"score": 40', b'"score": 400'),
     "time_without_zone": lambda data: data.replace(b"123456Z", b"123456"),
     "time_before_time": lambda data: data.replace(b"2026-11-23T", b"0000-01-01T"),
-    "schema_of_text": lambda data: data.replace(b'"schema": 1', b'"schema": "1"'),
-    "schema_huge": lambda data: data.replace(b'"schema": 1', b'"schema": ' + b"9" * 400),
-    "schema_negative": lambda data: data.replace(b'"schema": 1', b'"schema": -1'),
+    "schema_of_text": lambda data: data.replace(b'"schema": 2', b'"schema": "2"'),
+    "schema_huge": lambda data: data.replace(b'"schema": 2', b'"schema": ' + b"9" * 400),
+    "schema_negative": lambda data: data.replace(b'"schema": 2', b'"schema": -1'),
     "list": lambda data: b"[" + data + b"]",
 }
 
