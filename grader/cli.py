@@ -10,13 +10,14 @@ import click
 
 import grader
 from grader import challenge as challenges
-from grader import errors, keyring
+from grader import errors, keyring, signatures
 from grader.challenge import Challenge
 from grader.front import (
     CHALLENGE,
     key_file_option,
     report,
     say,
+    signing_key_option,
     store_at,
     store_option,
     view_of,
@@ -35,6 +36,7 @@ class FrontDoor(click.Group):
         """Run the command."""
         keyring.take()
         try:
+            signatures.check()
             return super().invoke(ctx)
         except errors.GraderError as error:
             say(str(error))
@@ -65,6 +67,7 @@ def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Refuse to grade behind anything weaker.",
         ),
         key_file_option,
+        signing_key_option,
         store_option,
         click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
@@ -279,6 +282,7 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool, reveal: boo
 @click.option("--overall", is_flag=True, help="All challenges of the event in one table.")
 @click.option("--history", metavar="TEAM", help="Every attempt of a team, and what became of it.")
 @click.option("--stats", "as_stats", is_flag=True, help="How each challenge fares.")
+@click.option("--key", "keys", multiple=True, help="A public key: only what it signed may count.")
 @click.option("--team", "teams", multiple=True, help="Only this team; may be repeated.")
 @click.option("--since", help="Only attempts since then: 2h, 3d, or an ISO time with its zone.")
 @click.option("--device", help="Only attempts on cpu or cuda.")

@@ -52,6 +52,14 @@ key_file_option = click.option(
     callback=lambda ctx, param, value: keyring.use_file(value) if value else None,
     help="The age identity that opens sealed challenges [default: GRADER_KEY, GRADER_KEY_FILE].",
 )
+signing_key_option = click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: keyring.use_signing_file(value) if value else None,
+    help="Sign scores with the key in this file [default: GRADER_SIGNING_KEY, else not at all].",
+)
 store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),

@@ -15,6 +15,7 @@ from grader import submission as submissions
 from grader.advice import advise
 from grader.challenge import MAX_SCORE, Challenge, Limits
 from grader.errors import HandInError, JudgeFault, WallRequiredError
+from grader.signatures import signed
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Measured, Run, Verdict
@@ -77,7 +78,7 @@ def unread(source: str, attempt: Attempt, error: HandInError) -> Score:
     """Return the score of a hand-in that cannot be read."""
     submission = submissions.unreadable(source)
     seed = attempt.seed or new_seed()
-    return build_score(attempt, submission, _ungradable(str(error)), seed, "none")
+    return signed(build_score(attempt, submission, _ungradable(str(error)), seed, "none"))
 
 
 def grade_submission(
@@ -133,7 +134,7 @@ def scored(
         verdict = Verdict("grader_fault", str(fault), [], None, "", "")
         outcome = Outcome([verdict] * len(runs), "", (), 0.0, 0.0, 0.0)
     return [
-        build_score(attempt, hand_ins[run.folder], outcome, run.seed, level, verdict)
+        signed(build_score(attempt, hand_ins[run.folder], outcome, run.seed, level, verdict))
         for run, verdict in zip(runs, outcome.verdicts, strict=True)
     ]
 

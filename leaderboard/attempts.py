@@ -19,7 +19,9 @@ from msgspec import Struct
 from leaderboard.event import Event
 from leaderboard.score import Score, encode
 
-Verdict = Literal["counts", "early", "late", "excess", "cool-down", "elsewhere", "our fault"]
+Verdict = Literal[
+    "counts", "early", "late", "excess", "cool-down", "elsewhere", "our fault", "unverified"
+]
 
 
 class Attempt(Struct, frozen=True):
@@ -27,11 +29,17 @@ class Attempt(Struct, frozen=True):
 
     score: Score
     verdict: Verdict
-    """`elsewhere`: its challenge does not belong to the event."""
+    """`elsewhere`: its challenge does not belong to the event. `unverified`: no key has signed it."""
 
 
-def judge_attempts(scores: Iterable[Score], event: Event) -> list[Attempt]:
-    """Every hand-in with its verdict, by challenge, team and time; each appears exactly once."""
+def judge_attempts(
+    scores: Iterable[Score], event: Event, unverified: Iterable[Score] = ()
+) -> list[Attempt]:
+    """Every hand-in with its verdict, by challenge, team and time; each appears exactly once.
+
+    `unverified`: scores that no key of the event has signed. They decide nothing: each is shown, and
+    stands in the place of no other.
+    """
     hand_ins: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for score in scores:
         hand_ins[score.challenge.id, score.team][score.id].append(score)
@@ -39,7 +47,8 @@ def judge_attempts(scores: Iterable[Score], event: Event) -> list[Attempt]:
     for key in sorted(hand_ins):
         latest = [_latest_grade(grades) for grades in hand_ins[key].values()]
         judged += _judged(sorted(latest, key=_when), event)
-    return judged
+    apart = [Attempt(score, "unverified") for score in unverified]
+    return sorted([*judged, *apart], key=_place) if apart else judged
 
 
 def _judged(scores: list[Score], event: Event) -> list[Attempt]:
@@ -77,6 +86,11 @@ def _latest_grade(grades: list[Score]) -> Score:
     if len(grades) == 1:
         return grades[0]
     return max(grades, key=lambda one: (one.status != "grader_fault", one.graded_at, encode(one)))
+
+
+def _place(attempt: Attempt) -> tuple[object, ...]:
+    score = attempt.score
+    return score.challenge.id, score.team, *_when(score), attempt.verdict == "unverified"
 
 
 def _when(score: Score) -> tuple[datetime, str]:

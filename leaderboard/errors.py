@@ -11,6 +11,7 @@ LeaderboardError
 │   ├── StoreWriteError
 │   ├── ScoreNotFoundError
 │   └── AmbiguousScoreError
+├── SigningError               a key is none, or signatures cannot be made or checked here
 ├── EventError                 the event file, or a time on the command line, cannot be understood
 └── UnknownFormatError         no such table format
 """
@@ -58,6 +59,10 @@ class ScoreNotFoundError(StoreError):
 
 class AmbiguousScoreError(StoreError):
     """Several scores fit the id."""
+
+
+class SigningError(LeaderboardError):
+    """A key is none, or signatures cannot be made or checked here."""
 
 
 class EventError(LeaderboardError):

@@ -25,7 +25,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
-        " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring",
+        " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring"
+        " grader.signatures",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
         " grader.opening",
@@ -80,6 +81,7 @@ SUPERVISOR = [
         "scores_command",
         "seal_command",
         "sealed",
+        "signatures",
         "starting",
         "submission",
         "summary",

@@ -20,6 +20,7 @@ ORDER = [
     "score",
     "schema",
     "store",
+    "signing",
     "times",
     "event",
     "attempts",
