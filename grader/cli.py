@@ -12,6 +12,7 @@ import grader
 from grader import challenge as challenges
 from grader import errors, keyring, signatures
 from grader.challenge import Challenge
+from grader.ci_command import ci
 from grader.front import (
     CHALLENGE,
     key_file_option,
@@ -353,6 +354,7 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 
 main.add_command(scores)
 main.add_command(seal)
+main.add_command(ci)
 
 
 def exit_code(score: Score) -> int:

@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
         " grader.comparing grader.keys grader.watching grader.git_process grader.git_objects",
         "grader.entries",
+        "grader.ci grader.ci.layout grader.ci.guarding",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
@@ -40,11 +41,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.supervising grader.grading grader.warm grader.planning",
         "grader.following grader.pool grader.verify",
         "grader.batch",
+        "grader.ci.finding grader.ci.policy grader.ci.grading grader.ci.packing",
+        "grader.ci.report grader.ci.markdown grader.ci.annotations",
         "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.leaderboard_command grader.scores_command grader.seal_command grader.front"
+        " grader.leaderboard_command grader.scores_command grader.seal_command grader.ci_command"
+        " grader.front"
         " grader.cli grader.__main__",
     )
 )
@@ -61,6 +65,10 @@ SUPERVISOR = [
         "batch",
         "batch_command",
         "challenge",
+        "ci.annotations",
+        "ci.markdown",
+        "ci.packing",
+        "ci_command",
         "cli",
         "comparing",
         "devices",
@@ -244,6 +252,7 @@ SPEAKING = {
     "grader.verify_command",
     "grader.watch_command",
     "grader.batch_command",
+    "grader.ci_command",
     "grader.doctor_command",
     "grader.front",
     "grader.leaderboard_command",
