@@ -13,6 +13,7 @@ from grader import challenge as challenges
 from grader import errors, keyring, signatures
 from grader.challenge import Challenge
 from grader.ci_command import ci
+from grader.export_command import export
 from grader.front import (
     CHALLENGE,
     key_file_option,
@@ -354,6 +355,7 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 
 main.add_command(scores)
 main.add_command(seal)
+main.add_command(export)
 main.add_command(ci)
 
 

@@ -48,7 +48,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
         " grader.leaderboard_command grader.scores_command grader.seal_command grader.ci_command"
-        " grader.front"
+        " grader.export_command grader.front"
         " grader.cli grader.__main__",
     )
 )
@@ -74,6 +74,7 @@ SUPERVISOR = [
         "devices",
         "doctor",
         "entries",
+        "export_command",
         "following",
         "front",
         "grading",
@@ -257,6 +258,7 @@ SPEAKING = {
     "grader.front",
     "grader.leaderboard_command",
     "grader.scores_command",
+    "grader.export_command",
     "grader.seal_command",
     "leaderboard.schema",
 }

@@ -26,7 +26,7 @@ ORDER = [
     "attempts",
 ]
 ORDER += ["ranking", "overall", "reveal", "formats", "table", "listings", "checking", "export"]
-ORDER += ["cases", "junit", "ctrf"]
+ORDER += ["cases", "junit", "ctrf", "gradescope", "prairielearn", "markdown"]
 
 
 def imported(path: Path) -> set[str]:
