@@ -135,6 +135,11 @@ class Challenge(msgspec.Struct, frozen=True):
         return f"{self.id}_{self.slug}"
 
     @property
+    def home(self) -> Path:
+        """The folder where its author keeps it, also of a sealed one that is open elsewhere."""
+        return self.sealed_in or self.folder
+
+    @property
     def solution(self) -> Path:
         """The worked solution."""
         return self.folder / "solution.py"
@@ -205,7 +210,7 @@ def all_challenges() -> list[Challenge]:
 
 def after(challenge: Challenge) -> Challenge | None:
     """Return the challenge that comes next in the same folder; None after the last."""
-    home = (challenge.sealed_in or challenge.folder).parent
+    home = challenge.home.parent
     folders = sorted(path.parent for path in home.glob("[0-9]*_*/challenge.toml"))
     later = [folder for folder in folders if folder.name > challenge.key]
     return load(later[0]) if later else None

@@ -212,7 +212,7 @@ def _rules(options: Options) -> Rules:
     if reason is not None:
         raise UsageError(f"--team is no name of a team: {reason}.")
     challenges = options.challenges or tuple(all_challenges())
-    places = {one.folder: CHALLENGES for one in challenges}
+    places = {one.home: CHALLENGES for one in challenges}
     places |= {options.store: SCORES} if options.store is not None else {}
     return Rules(
         layout,

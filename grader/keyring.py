@@ -31,7 +31,9 @@ def take() -> None:
         if value is not None:
             _blank(name)
             del os.environ[name]
-            _held[name] = value
+            # A CI sets a secret that a job may not have to nothing.
+            if value.strip():
+                _held[name] = value
     if _held:
         be_unreadable()
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import shutil
 import signal
 import threading
 from pathlib import Path
 
 from grader import keyring, memory, sealed, sweeping
-from grader.errors import SealedError
+from grader.errors import GraderFault, SealedError
 
 _lock = threading.Lock()
 _until_the_end = contextlib.ExitStack()
@@ -59,13 +58,21 @@ def _open(folder: Path) -> Path:
     _end_in_order()
     with contextlib.ExitStack() as stack:
         room = stack.enter_context(sweeping.workspace(memory.folder()))
-        target = room / folder.name
-        target.mkdir(0o700)
-        sealed.unpack(tar, folder / sealed.FILE, target)
-        for name in sealed.PUBLIC:
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, target / name)
+        try:
+            target = _written(tar, folder, room / folder.name)
+        except OSError as error:
+            raise GraderFault(
+                f"{folder.name} cannot be opened in {room.parent}: {error.strerror or error}. "
+                "Give that file system more room (Docker: --shm-size)."
+            ) from error
         _until_the_end.push(stack.pop_all())
+    return target
+
+
+def _written(tar: bytes, folder: Path, target: Path) -> Path:
+    target.mkdir(0o700)
+    sealed.unpack(tar, folder / sealed.FILE, target)
+    sealed.copy_public(folder, target)
     return target
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +24,14 @@ class _SealGroup(click.Group):
         if args and args[0] not in (*self.commands, "-h", "--help"):
             args = ["close", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what the system does not let us write or read is named."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise UsageError(f"{where}{error.strerror or error}") from error
 
 
 @click.group(cls=_SealGroup)
@@ -87,9 +95,8 @@ def close(wanted: tuple[str, ...], recipients: tuple[str, ...], out: Path | None
         target = out / folder.name if out else folder
         data = sealed.encrypt(sealed.pack(folder), recipients)
         target.mkdir(parents=True, exist_ok=True)
-        for name in sealed.PUBLIC if out else ():
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, target / name)
+        if out:
+            sealed.copy_public(folder, target)
         sealed.write_new(target / sealed.FILE, data, 0o644, force=True)
         click.echo(printable(str(target / sealed.FILE)))
     if out is None:
@@ -174,9 +181,8 @@ def _open(folder: Path, target: Path, force: bool) -> None:
             path.rename(target / path.name)
     finally:
         remove_tree(aside)
-    for name in sealed.PUBLIC if target.resolve() != folder else ():
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, target / name)
+    if target.resolve() != folder:
+        sealed.copy_public(folder, target)
 
 
 def _decrypted(folder: Path) -> bytes:

@@ -6,10 +6,12 @@ challenge.toml, brief.md, and rig.py, which runs in the worker, where every hand
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
 import secrets
+import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +102,13 @@ def listing(tar: bytes) -> dict[str, bytes]:
         raise ChallengeError(f"What is in {FILE} is no archive: {error}.") from None
 
 
+def copy_public(folder: Path, target: Path) -> None:
+    """Copy what is public of a challenge."""
+    for name in PUBLIC:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, target / name)
+
+
 def new_identity() -> tuple[str, str]:
     """Return a new age identity, as the text of a key file, and its public recipient."""
     identity = _age().x25519.Identity.generate()
@@ -129,8 +138,11 @@ def decrypt(path: Path, text: str, where: str) -> bytes:
     """
     age = _age()
     identities = _identities(age, text, where)
-    with path.open("rb") as file:
-        data = file.read(MAX_SEALED + 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SEALED + 1)
+    except OSError as error:
+        raise ChallengeError(f"{path} cannot be read: {error.strerror or error}.") from error
     if len(data) > MAX_SEALED:
         raise ChallengeError(f"{path} is larger than {MAX_SEALED >> 20} MiB.")
     try:
@@ -165,15 +177,18 @@ def write_new(path: Path, data: bytes, mode: int, force: bool = False) -> None:
     """Write a file whole or not at all; raises FileExistsAlreadyError, unless `force`."""
     if os.path.lexists(path) and not force:
         raise FileExistsAlreadyError(f"{path} already exists. Nothing was changed.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             file.write(data)
         temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _age() -> Any:

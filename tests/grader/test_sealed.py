@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -35,6 +36,7 @@ from grader.errors import ChallengeError, GraderFault, SealedError, UsageError
 from grader.grading import Attempt, grade
 from grader.supervising import judge_environment
 from grader.walls import PlainProcess
+from leaderboard.signing import new_key
 
 KIT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="opened into memory on Linux only")
@@ -280,6 +282,59 @@ def test_without_memory_to_open_it_in_it_stays_closed(
     assert not list(tmp_path.glob("grader-*"))
 
 
+@linux
+def test_a_memory_that_is_full_is_our_fault(
+    public: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no room: exit code 4, what to do, and nothing is left."""
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/dev/shm/x")
+
+    monkeypatch.setattr(sealed, "copy_public", full)
+    before = set(memory.folder().iterdir())
+
+    code, _, err = run("grade", public, "x.py", GRADER_KEY=key.text)
+
+    assert code == 4
+    assert "--shm-size" in err
+    assert set(memory.folder().iterdir()) == before
+
+
+def test_what_cannot_be_written_is_named(mini: Challenge, key: Key, tmp_path: Path) -> None:
+    """A file in the place of a folder: exit code 2 and its name, by every command that writes."""
+    (tmp_path / "file").write_text("")
+    inside = tmp_path / "file" / "x"
+    folder = seal_into(mini, tmp_path, key)
+
+    said = [
+        run("seal", "keygen", "--out", inside),
+        run("scores", "keygen", "--out", inside),
+        run("seal", mini.folder, "--to", key.recipient, "--out", inside),
+        run("seal", "open", folder, "--out", inside, GRADER_KEY=key.text),
+    ]
+
+    assert [code for code, _, _ in said] == [2, 2, 2, 2]
+    assert all(str(tmp_path / "file") in err for _, _, err in said)
+
+
+def test_a_kit_with_a_sealed_challenge_is_listed_without_a_key(
+    mini: Challenge, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """list and start are for learners, who have no key; grade asks for it."""
+    seal_into(mini, tmp_path / "challenges", key)
+    (tmp_path / "starter").mkdir()
+    (tmp_path / "starter" / f"{mini.key}.py").write_text("# yours\n")
+    monkeypatch.setattr(challenges, "data_folder", lambda name: tmp_path / name)
+
+    listed = run("list", "--store", tmp_path / "store")
+    started = run("start", "90", "--to", tmp_path / "mine")
+
+    assert (listed[0], started[0]) == (0, 0)
+    assert mini.title in listed[1]
+    assert run("grade", "90", tmp_path / "mine" / f"{mini.key}.py")[0] == 2
+
+
 # Keys and files that do not fit.
 
 
@@ -407,8 +462,9 @@ print(names, b"seekrit" in own, b"seekrit" in child.stdout)
 
 def test_the_environment_forgets_the_keys() -> None:
     """After the first command no variable holds a key: not here, not under /proc, not in a child."""
-    secrets = {name: "seekrit" for name in keyring.NAMES if name != keyring.KEY}
-    environment = {**os.environ, "PYTHONPATH": str(KIT), keyring.KEY: "# seekrit", **secrets}
+    secrets = {keyring.KEY: "# seekrit", keyring.KEY_FILE: "seekrit"}
+    secrets[keyring.SIGNING_KEY] = f"# seekrit\n{new_key()[0]}"
+    environment = {**os.environ, "PYTHONPATH": str(KIT), **secrets}
     environment.pop("GRADER_STORE", None)
 
     done = subprocess.run(
@@ -416,6 +472,14 @@ def test_the_environment_forgets_the_keys() -> None:
     )
 
     assert done.stdout.strip() == "[] False False"
+
+
+def test_an_empty_variable_is_none(public: Path) -> None:
+    """A CI sets secrets that a job may not have to nothing: they are as good as not there."""
+    code, _, err = run("grade", public, "x.py", GRADER_KEY="", GRADER_SIGNING_KEY=" \n")
+
+    assert code == 2
+    assert "no key is given" in err
 
 
 def test_a_judge_inherits_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
