@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +45,7 @@ class SpecPlugin:
         self.context = context
         self._passed: set[str] = set()
         self._cache: dict[str, Any] = {}
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="reference")
 
     @property
     def _context(self) -> Context:
@@ -54,6 +56,10 @@ class SpecPlugin:
         """Declare the two markers."""
         config.addinivalue_line("markers", "points(n): what the spec is worth")
         config.addinivalue_line("markers", "needs(name, ...): specs that must have passed before")
+
+    def pytest_unconfigure(self) -> None:
+        """End the thread that the reference computes in, if there is one."""
+        self._aside.shutdown()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip a spec whose needs did not pass."""
@@ -87,9 +93,11 @@ class SpecPlugin:
         context = self._context
         metrics = context.metric, context.private_metric
         session = context.fresh_reference()
+        remote = session.remote("submission")
         own: dict[str, Any] = {
-            "submission": session.remote("submission"),
-            "stranger": lambda: session.remote("submission"),
+            "submission": remote,
+            "stranger": lambda: remote,
+            "both": lambda ask, *args, **more: (ask(remote, *args, **more),) * 2,
             "rng": self._generator(item.name),
             "expect": Expect(session.device),
             "device": session.device,
@@ -137,6 +145,26 @@ class SpecPlugin:
     def reference(self) -> Remote:
         """The worked solution, in the judge, with the same interface."""
         return self._context.reference.remote("submission")
+
+    @pytest.fixture
+    def both(self, submission: Remote, reference: Remote) -> Callable[..., Any]:
+        """Puts a question to both sides at the same time: (what the hand-in says, what is expected).
+
+        `both(ask, *args, **more)` calls ask(side, *args, **more) for each. `ask` is called in two threads
+        at once, so it draws no random numbers and writes to nothing that both sides see.
+        """
+
+        def put(ask: Callable[..., Any], *args: Any, **more: Any) -> tuple[Any, Any]:
+            expected = self._aside.submit(ask, reference, *args, **more)
+            try:
+                # This thread goes on until it has asked and has nothing to do but wait.
+                actual = ask(submission, *args, **more)
+            finally:
+                # Also where the hand-in failed: no spec goes on beside a call of its own.
+                wait([expected])
+            return actual, expected.result()
+
+        return put
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> torch.Generator:

@@ -283,6 +283,12 @@ def test_every_challenge_is_complete(challenge: Challenge) -> None:
     assert len(challenge.specs) >= 10
 
 
+@pytest.mark.parametrize("challenge", all_challenges(), ids=lambda challenge: challenge.id)
+def test_a_sixth_to_a_quarter_of_the_points_is_private(challenge: Challenge) -> None:
+    """Enough to tell a hand-in that was tuned to what it was told, and most is still told."""
+    assert 16 <= sum(spec.points for spec in challenge.specs if spec.private) <= 25
+
+
 def test_the_starter_folder_holds_stubs_and_nothing_else() -> None:
     """One file for each challenge."""
     stubs = {path.name for path in data_folder("starter").iterdir() if path.suffix != ".pyc"}

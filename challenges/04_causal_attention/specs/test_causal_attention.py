@@ -81,11 +81,11 @@ def averages(weights, x):
 
 
 @pytest.mark.points(4)
-def test_single_token(submission, reference, rng, expect):
+def test_single_token(both, rng, expect):
     """One token attends to itself alone: its output is proj(v)."""
     weights, x = random_weights(rng, 6), tokens(rng, 1, 1, 6)
     hint = "With T = 1 the only weight is 1. v is the last third of qkv(x), then comes proj."
-    expect(forward(submission, weights, 1, x), forward(reference, weights, 1, x), hint=hint)
+    expect(*both(forward, weights, 1, x), hint=hint)
 
 
 @pytest.mark.points(3)
@@ -101,67 +101,69 @@ def test_only_qkv_and_proj_have_parameters(submission, rng, expect):
 
 
 @pytest.mark.points(4)
-def test_weights_sum_to_one(submission, reference, rng, expect):
+def test_weights_sum_to_one(both, rng, expect):
     """If all tokens are the same, every output is proj(v): the weights of a position sum to 1."""
     weights, x = random_weights(rng, 6), normal(rng, 2, 1, 6).repeat(1, 7, 1).requires_grad_()
     # Without position 0, where a mask that also hides the diagonal leaves nothing to sum.
-    actual = positions(forward(submission, weights, 3, x), x, expect, start=1)
-    expected = positions(forward(reference, weights, 3, x), x, expect, start=1)
+    actual, expected = both(forward, weights, 3, x)
+    actual = positions(actual, x, expect, start=1)
+    expected = positions(expected, x, expect, start=1)
     hint = "The softmax runs over the keys, the last dim of the scores, once the mask is applied."
     expect(actual, expected, hint=hint)
 
 
 @pytest.mark.points(8)
-def test_equal_scores_average_the_visible_values(submission, reference, rng, expect):
+def test_equal_scores_average_the_visible_values(both, rng, expect):
     """With equal scores, position t averages the values at 0..t, itself included."""
     weights, x = uniform_weights(rng, 6), tokens(rng, 2, 9, 6)
     hint = "Position t sees t + 1 keys, each with weight 1 / (t + 1). Print your mask for T = 3."
-    expect(forward(submission, weights, 1, x), forward(reference, weights, 1, x), hint=hint)
+    expect(*both(forward, weights, 1, x), hint=hint)
 
 
 @pytest.mark.points(4)
-def test_query_looks_and_key_is_looked_at(submission, reference, rng, expect):
+def test_query_looks_and_key_is_looked_at(both, rng, expect):
     """The query belongs to the position that looks, the key to the one that is looked at."""
     weights, x = random_weights(rng, 4), tokens(rng, 2, 7, 4)  # heads of width 1 need no scale
-    actual = positions(forward(submission, weights, 4, x), x, expect, start=-1)
-    expected = positions(forward(reference, weights, 4, x), x, expect, start=-1)
+    actual, expected = both(forward, weights, 4, x)
+    actual = positions(actual, x, expect, start=-1)
+    expected = positions(expected, x, expect, start=-1)
     hint = "qkv(x) holds q, then k, then v. Rows of the scores are queries, columns are keys."
     expect(actual, expected, hint=hint)
 
 
 @pytest.mark.points(6)
-def test_scores_are_scaled(submission, reference, rng, expect):
+def test_scores_are_scaled(both, rng, expect):
     """The last position weighs all values by softmax(q k^T / sqrt(D)), here with one head."""
     weights, x = random_weights(rng, 5), tokens(rng, 2, 7, 5)
-    actual = positions(forward(submission, weights, 1, x), x, expect, start=-1)
-    expected = positions(forward(reference, weights, 1, x), x, expect, start=-1)
+    actual, expected = both(forward, weights, 1, x)
+    actual = positions(actual, x, expect, start=-1)
+    expected = positions(expected, x, expect, start=-1)
     hint = "Nothing is hidden from the last position: check the scale and the dim of the softmax."
     expect(actual, expected, hint=hint)
 
 
 @pytest.mark.points(7)
-def test_heads_are_contiguous_and_separate(submission, reference, rng, expect):
+def test_heads_are_contiguous_and_separate(both, rng, expect):
     """Head h attends with features h*D .. (h+1)*D - 1 of q, k and v and writes the same ones."""
     weights, x = random_weights(rng, 12), tokens(rng, 2, 7, 12)
     weights["proj.weight"], weights["proj.bias"] = torch.eye(12, dtype=DOUBLE), torch.zeros(12)
-    actual = positions(forward(submission, weights, 3, x), x, expect, start=-1)
-    expected = positions(forward(reference, weights, 3, x), x, expect, start=-1)
+    actual, expected = both(forward, weights, 3, x)
+    actual = positions(actual, x, expect, start=-1)
+    expected = positions(expected, x, expect, start=-1)
     hint = "Split C into (H, D), not (D, H), and move H before T. D, not C, goes into the scale."
     expect(actual, expected, hint=hint)
 
 
 @pytest.mark.points(10)
-def test_matches_reference(submission, reference, rng, expect):
+def test_matches_reference(both, rng, expect):
     """The output is right for every mixture of batch, length, width and heads."""
     shapes = [(1, 2, 4, 1), (2, 5, 8, 2), (3, 7, 12, 3), (4, 4, 4, 4), (5, 3, 10, 5), (1, 33, 6, 2)]
     for batch, seq_len, embed_dim, num_heads in shapes:
         weights, x = random_weights(rng, embed_dim), tokens(rng, batch, seq_len, embed_dim)
-        actual = forward(submission, weights, num_heads, x)
-        expected = forward(reference, weights, num_heads, x)
         hint = (
             "Everything meets here: mend what failed above first, then check scale, mask and merge."
         )
-        expect(actual, expected, hint=hint)
+        expect(*both(forward, weights, num_heads, x), hint=hint)
 
 
 @pytest.mark.points(8)
@@ -210,15 +212,19 @@ def test_any_length(submission, rng, expect):
         expect(attn(single), averages(weights, x).float(), hint=hint)
 
 
+def gradients(side, weights, num_heads, x, cotangent):
+    """Output and gradients of such a module."""
+    return build(side, weights, num_heads).vjp(x, cotangent=cotangent)
+
+
 @pytest.mark.points(7)
 @pytest.mark.needs("test_matches_reference")
-def test_gradients(submission, reference, rng, expect):
+def test_gradients(both, rng, expect):
     """Gradients reach the input and all three parameters."""
     for batch, seq_len, embed_dim, num_heads in [(2, 5, 8, 2), (1, 9, 6, 3)]:
         weights, x = random_weights(rng, embed_dim), tokens(rng, batch, seq_len, embed_dim)
         cotangent = normal(rng, batch, seq_len, embed_dim)
-        actual = build(submission, weights, num_heads).vjp(x, cotangent=cotangent)
-        expected = build(reference, weights, num_heads).vjp(x, cotangent=cotangent)
+        actual, expected = both(gradients, weights, num_heads, x, cotangent)
         hint = "Keep every step differentiable: no .data, detach or no_grad."
         expect(actual.output, expected.output, hint=hint)
         expect(actual.grads, expected.grads, hint=hint)
@@ -227,23 +233,23 @@ def test_gradients(submission, reference, rng, expect):
 
 
 @pytest.mark.points(3)
-def test_shifted_scores(submission, reference, rng, expect):
+def test_shifted_scores(both, rng, expect):
     """Scores of 1500 do not overflow: only differences between scores count."""
     weights, x = uniform_weights(rng, 4), normal(rng, 2, 7, 4)
     add_to_scores(weights, x, 1500.0)
     x.requires_grad_()
     hint = "exp(1500) is inf: subtract the row's maximum first, as torch.softmax does."
-    expect(forward(submission, weights, 1, x), forward(reference, weights, 1, x), hint=hint)
+    expect(*both(forward, weights, 1, x), hint=hint)
 
 
 @pytest.mark.points(3)
-def test_large_hidden_scores(submission, reference, rng, expect):
+def test_large_hidden_scores(both, rng, expect):
     """However large the scores of the future are, the past gets all the weight."""
     weights, x = uniform_weights(rng, 4), normal(rng, 2, 7, 4)
     add_to_scores(weights, x, 2000.0 * torch.arange(-7, 0))  # each key beats all before it
     x.requires_grad_()
     hint = "Apply the mask before the softmax, with -inf or a number far below every score."
-    expect(forward(submission, weights, 1, x), forward(reference, weights, 1, x), hint=hint)
+    expect(*both(forward, weights, 1, x), hint=hint)
 
 
 @pytest.mark.points(4)
@@ -351,20 +357,20 @@ def test_calls_leave_no_trace(submission, reference, rng, expect):
 
 @pytest.mark.points(0)
 @pytest.mark.needs("test_equal_scores_average_the_visible_values")
-def test_input_stays_as_it_was(submission, reference, rng, expect):
+def test_input_stays_as_it_was(both, rng, expect):
     """The same tensor can be passed twice: forward does not write into it."""
     hint = "The second result for the same tensor is another: forward wrote into its input."
     weights, x = uniform_weights(rng, 8), normal(rng, 2, 4, 8)
-    expect(build(submission, weights, 1).twice(x), build(reference, weights, 1).twice(x), hint=hint)
+    expect(*both(lambda side: build(side, weights, 1).twice(x)), hint=hint)
 
 
 @pytest.mark.points(3)
 @pytest.mark.needs("test_equal_scores_average_the_visible_values")
-def test_non_contiguous_input(submission, reference, rng, expect):
+def test_non_contiguous_input(both, rng, expect):
     """A transposed input, with strides out of order, works like any other."""
     weights, x = uniform_weights(rng, 8), normal(rng, 5, 3, 8).transpose(0, 1).requires_grad_()
     hint = "view needs matching strides; reshape, flatten and unflatten do without."
-    expect(forward(submission, weights, 1, x), forward(reference, weights, 1, x), hint=hint)
+    expect(*both(forward, weights, 1, x), hint=hint)
 
 
 @pytest.mark.points(3)

@@ -256,7 +256,7 @@ def last_logits(model, expect):
 
 
 def train_and_restore(submission, stranger, rng, corpus, device, budget, expect):
-    """Train a model on the corpus, and return one that was given its weights elsewhere."""
+    """Train a model on the corpus, and return one that was given its weights elsewhere, and these."""
     submission.seed(seed_from(rng))
     model = submission.build_model(VOCAB_SIZE, STORY_LEN)
     model.to(device)
@@ -280,7 +280,18 @@ def train_and_restore(submission, stranger, rng, corpus, device, budget, expect)
     restored.load_state_dict(after)
     restored.to(device)
     restored.eval()
-    return restored
+    return restored, after
+
+
+def scored(restored, stories, expect, violation):
+    """The negative log-likelihood for each story, and the loss that it estimates."""
+    nll = model_nll(last_logits(restored, expect), stories)
+    if log_evidence(nll, stories) > IMPOSSIBLE:
+        violation(
+            "The loss lies below the entropy of the language, which takes knowing the answers."
+        )
+    excess = stratified(nll + at_scored_position(stories.log_probs))
+    return nll, excess.shifted(entropy_floor())
 
 
 @pytest.mark.points(10)
@@ -300,17 +311,11 @@ def test_training_beats_the_unigram(
     language = Language(rng.initial_seed())
     corpus = language.stories(NUM_STORIES, "corpus").tokens
     stories = language.stories(SCORED_PER_LENGTH * (STORY_LEN - 1), "validation")
-    restored = train_and_restore(submission, stranger, rng, corpus, device, budget, expect)
-    nll = model_nll(last_logits(restored, expect), stories)
-    if log_evidence(nll, stories) > IMPOSSIBLE:
-        violation(
-            "The loss lies below the entropy of the language, which takes knowing the answers."
-        )
-    excess = stratified(nll + at_scored_position(stories.log_probs))
-    loss = excess.shifted(entropy_floor())
+    restored, weights = train_and_restore(submission, stranger, rng, corpus, device, budget, expect)
+    nll, loss = scored(restored, stories, expect, violation)
     metric(loss.mean, loss.stderr)
     shared.update(language=language, corpus=corpus, stories=stories, restored=restored)
-    shared.update(nll=nll, loss=loss)
+    shared.update(nll=nll, loss=loss, weights=weights)
     expect.that(
         loss.lower < math.log(VOCAB_SIZE),
         "Training made the model worse than one that knows nothing.\n"
@@ -363,14 +368,29 @@ def test_beats_the_best_ngram(expect, shared):
         )
 
 
-@pytest.mark.points(45)
+@pytest.mark.points(25)
 @pytest.mark.needs("test_knowledge_is_in_the_weights", "test_beats_the_best_ngram")
 def test_reaches_the_target(expect, shared):
     """The loss is below 1.10 nats per token, with 99% confidence."""
-    loss = shared["loss"]
+    expect.that(
+        shared["loss"].upper < TARGET,
+        "The loss is not below the target.\n"
+        f"Yours: {shared['loss']}; the target: {TARGET:.2f}, with 99% confidence. To get there, the "
+        "model must look up what a story has said before.",
+    )
+
+
+@pytest.mark.points(20)
+@pytest.mark.needs("test_knowledge_is_in_the_weights")
+def test_reaches_the_target_on_other_stories(expect, metric, violation, shared):
+    """On stories that no other spec asks about, the loss is below the target as well."""
+    shared["restored"].load_state_dict(shared["weights"])
+    stories = shared["language"].stories(SCORED_PER_LENGTH * (STORY_LEN - 1), "private")
+    _, loss = scored(shared["restored"], stories, expect, violation)
+    metric(loss.mean, loss.stderr, private=True)
     expect.that(
         loss.upper < TARGET,
-        "The loss is not below the target.\n"
-        f"Yours: {loss}; the target: {TARGET:.2f}, with 99% confidence. To get there, the model must "
-        "look up what a story has said before.",
+        "On other stories the loss is not below the target.\n"
+        f"Yours: {loss}; the target: {TARGET:.2f}, with 99% confidence. A loss that is just below the "
+        "target on some stories is above it on others: train further.",
     )
