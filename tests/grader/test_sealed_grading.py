@@ -22,9 +22,8 @@ from grader.grading import SEALED_FAULT, Attempt, grade, grade_submission
 from grader.pool import Pool
 from grader.submission import Submission
 from grader.supervising import WORKER_MODULES, Follower
-from grader.verdict import Progress
 from grader.walls import WALLS, Wall, choose, shows_files
-from leaderboard.score import CurvePoint, Score, encode
+from leaderboard.score import Score, encode
 from leaderboard.store import Store
 
 pytestmark = [
@@ -127,8 +126,8 @@ class _Watcher(Follower):
         self.environments: list[str] = []
         self._places = places
 
-    def progress(self, progress: Progress, point: CurvePoint | None, elapsed: float) -> None:
-        """Keep everything that is there now."""
+    def stopped(self) -> bool:
+        """Keep everything that is there now; asked from the first moment on, every few milliseconds."""
         for place in self._places:
             self.files += files_below(place)
         for process in psutil.Process().children(recursive=True):
@@ -138,6 +137,7 @@ class _Watcher(Follower):
             except psutil.Error:
                 # Judges deny it to whoever is not root.
                 continue
+        return False
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
