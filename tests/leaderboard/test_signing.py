@@ -19,7 +19,7 @@ from leaderboard.checking import check, fingerprints, merge
 from leaderboard.errors import EventError, ScoreError, SigningError
 from leaderboard.event import Event, load_event
 from leaderboard.export import json_lines
-from leaderboard.ranking import rank_attempts
+from leaderboard.ranking import rank_attempts, standings
 from leaderboard.score import Metric, Score, decode, encode
 from leaderboard.signing import (
     PUBLIC,
@@ -257,6 +257,20 @@ def test_a_forged_copy_stands_in_nobodys_place(make_score: MakeScore) -> None:
     assert [one.verdict for one in judged] == ["counts", "unverified"]
     (row,) = rank_attempts(judged, event)
     assert (row.score, row.attempts, row.not_counted) == (60, 1, 1)
+
+
+def test_whoever_judges_whole_records_needs_to_know_nothing(make_score: MakeScore) -> None:
+    """Other tables and pages, which give all scores to the rules, count signed ones alone as well."""
+    event = Event(keys=(KEY,))
+    scores = [sign(make_score(team="red"), TEXT), make_score(team="blue", score=100)]
+
+    verdicts = {one.score.team: one.verdict for one in judge_attempts(scores, event)}
+
+    assert verdicts == {"red": "counts", "blue": "unverified"}
+    assert {row.team: row.rank for row in standings(scores, "04", event)} == {
+        "red": 1,
+        "blue": None,
+    }
 
 
 def test_keys_of_an_event_are_checked(tmp_path: Path) -> None:
