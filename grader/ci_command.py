@@ -225,6 +225,7 @@ def _rules(options: Options) -> Rules:
 
 def run(options: Options) -> int:
     """Grade, write and print; returns the exit code."""
+    from grader.ci.layout import muted
     from grader.ci.policy import parse
     from grader.ci.report import Report
 
@@ -241,7 +242,7 @@ def run(options: Options) -> int:
     graded, rejected = _graded(options, findings, blobs, policy, moment)
     report = Report(findings, tuple(graded), (*findings.rejected, *rejected), policy)
     _write(report, options)
-    click.echo(_text(report, options.fmt))
+    click.echo(muted(_text(report, options.fmt)))
     if _annotates(options):
         from grader.ci.annotations import commands
 

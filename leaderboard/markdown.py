@@ -15,6 +15,7 @@ from leaderboard.table import metric_text
 from leaderboard.text import clip, printable
 
 MAX_LINES: Final = 12
+LAST_LINES: Final = 4
 MAX_WIDTH: Final = 300
 MAX_PRINTS: Final = 40
 MARKS: Final = {"passed": "✅", "failed": "❌", "error": "❌", "skipped": "➖"}
@@ -34,8 +35,10 @@ def code(text: str, width: int = 120) -> str:
 def block(text: str, most: int = MAX_LINES) -> str:
     """A stranger's text as a block of code, of at most so many lines of bounded width."""
     lines = printable(text, multiline=True).split("\n")
-    kept = [clip(line, MAX_WIDTH) for line in lines[:most]]
-    kept += ["…"] if len(lines) > most else []
+    if len(lines) > most:
+        # The lines of the hand-in that a message names stand at its end.
+        lines = [*lines[: most - LAST_LINES], "…", *lines[-LAST_LINES:]]
+    kept = [clip(line, MAX_WIDTH) for line in lines]
     longest = max((len(run) for line in kept for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}text", *kept, fence])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from grader.ci.grading import Graded
-from grader.ci.layout import decoded, shown
+from grader.ci.layout import decoded, muted, shown
 from grader.ci.report import Report
 from leaderboard.text import clip, printable
 
@@ -63,7 +63,7 @@ def _file(path: bytes) -> dict[str, str]:
 def error(properties: dict[str, str], text: str) -> str:
     """Return one annotation."""
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    safe = clip(printable(text, multiline=True), MAX_TEXT).replace("##[", "# #[")
+    safe = muted(clip(printable(text, multiline=True), MAX_TEXT))
     return f"::error {told}::{_data(safe)}"
 
 
@@ -72,5 +72,4 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    one_line = clip(printable(text), MAX_TEXT).replace("##[", "# #[")
-    return _data(one_line).replace(":", "%3A").replace(",", "%2C")
+    return _data(muted(clip(printable(text), MAX_TEXT))).replace(":", "%3A").replace(",", "%2C")

@@ -61,10 +61,15 @@ def decoded(path: bytes) -> str:
 
 
 def shown(text: str | bytes) -> str:
-    """Return a stranger's name for a sentence or a log: one line, and no command to the program that reads
-    the log (GitHub's runner takes `##[` anywhere in a line for one)."""
+    """Return a stranger's name for a sentence or a log: one line, and no command to GitHub's runner."""
     name = decoded(text) if isinstance(text, bytes) else text
-    return clip(printable(name), MAX_SHOWN).replace("##[", "# #[")
+    return muted(clip(printable(name), MAX_SHOWN))
+
+
+def muted(text: str) -> str:
+    """Return text for a log that GitHub's runner reads: it takes lines that begin with `::` for commands,
+    and `##[` anywhere."""
+    return re.sub(r"^(\s*):(?=:)", r"\1: ", text, flags=re.MULTILINE).replace("##[", "# #[")
 
 
 def same_name(name: str) -> str:

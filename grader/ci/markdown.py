@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from grader.ci.grading import Graded
-from grader.ci.layout import decoded
+from grader.ci.layout import decoded, muted
 from grader.ci.report import Report, points
-from leaderboard.markdown import block, code
+from leaderboard.markdown import block as fenced
+from leaderboard.markdown import code
 from leaderboard.score import SpecResult
 from leaderboard.table import metric_text
-from leaderboard.text import clip
+from leaderboard.text import clip, printable
 
 MARKER: Final = "<!-- grader ci -->"
 # A comment on GitHub has 65,536 characters at most.
@@ -38,6 +39,11 @@ def summary(report: Report) -> str:
             break
         text += part
     return text + closing
+
+
+def block(text: str) -> str:
+    """Return a stranger's text as a block of code; the summary may be printed into a log."""
+    return fenced(muted(printable(text, multiline=True)))
 
 
 def _refusals(report: Report) -> Iterator[str]:
