@@ -385,6 +385,26 @@ def test_keys_that_do_not_open_it_are_told_apart(public: Path, tmp_path: Path) -
     assert "cannot be read" in absent[1]
 
 
+@linux
+def test_the_key_comes_from_option_variable_or_file(public: Path, key: Key, tmp_path: Path) -> None:
+    """--key-file goes before GRADER_KEY, and that before GRADER_KEY_FILE."""
+    own, other = tmp_path / "own.key", tmp_path / "other.key"
+    own.write_text(key.text)
+    other.write_text(Key.new().text)
+
+    def opens(*words: object, **variables: str) -> bool:
+        code, _, err = run(
+            "seal", "open", public, "--out", tmp_path / "out", "--force", *words, **variables
+        )
+        assert code == 0 or "does not open" in err
+        return code == 0
+
+    assert opens("--key-file", own, GRADER_KEY=other.read_text())
+    assert opens(GRADER_KEY=key.text, GRADER_KEY_FILE=str(other))
+    assert opens(GRADER_KEY_FILE=str(own))
+    assert not opens("--key-file", other, GRADER_KEY=key.text)
+
+
 @pytest.mark.parametrize("text", ["AGE-SECRET-KEY-1SHORT", "hunter2", "\0", "age1notasecret"])
 def test_no_error_repeats_a_key(text: str, public: Path) -> None:
     """What was given for a key may be one with a slip of the pen: it is not shown."""
