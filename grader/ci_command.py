@@ -15,6 +15,7 @@ from grader.challenge import Challenge, all_challenges
 from grader.errors import UsageError
 from grader.front import CHALLENGE, key_file_option, say, signing_key_option
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed, machine_fault
+from leaderboard.errors import StoreError
 from leaderboard.score import Walls
 
 if TYPE_CHECKING:
@@ -239,7 +240,8 @@ def run(options: Options) -> int:
 
         read = Pack(options.pack, repository.object_format)
         blobs = PackedBlobs(read, repository, findings.head)
-    graded, rejected = _graded(options, findings, blobs, policy, moment)
+    unsaved: list[StoreError] = []
+    graded, rejected = _graded(options, findings, blobs, policy, moment, unsaved)
     report = Report(findings, tuple(graded), (*findings.rejected, *rejected), policy)
     _write(report, options)
     click.echo(muted(_text(report, options.fmt)))
@@ -249,13 +251,20 @@ def run(options: Options) -> int:
         for line in commands(report):
             # Standard error, which the runner reads as well, so that the answer stays one document.
             click.echo(line, err=True)
+    if unsaved:
+        raise unsaved[0]
     return report.exit_code
 
 
 def _graded(
-    options: Options, findings: Findings, blobs: Blobs, policy: Policy, moment: datetime
+    options: Options,
+    findings: Findings,
+    blobs: Blobs,
+    policy: Policy,
+    moment: datetime,
+    unsaved: list[StoreError],
 ) -> tuple[list[Graded], list[Rejected]]:
-    """Grade, and record each score in the store as soon as it is there."""
+    """Grade, and record each score in the store as soon as it is there; a report comes in any case."""
     from grader import devices
     from grader.ci.grading import Conditions, Graded, grade_all
     from grader.walls import choose
@@ -282,7 +291,10 @@ def _graded(
             continue
         graded.append(one)
         if options.store is not None and one.score.status != "grader_fault":
-            Store(options.store).add(one.score)
+            try:
+                Store(options.store).add(one.score)
+            except StoreError as error:
+                unsaved.append(error)
     return graded, rejected
 
 

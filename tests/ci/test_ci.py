@@ -187,6 +187,19 @@ def test_a_wall_is_required(place: Place, monkeypatch: pytest.MonkeyPatch) -> No
     assert "No wall of level medium stands on this machine" in done.err
 
 
+@pytest.mark.walls
+def test_a_store_that_takes_nothing_costs_no_report(place: Place, tmp_path: Path) -> None:
+    """Where a score cannot be added to the store, the report is there all the same, and it is our fault."""
+    (tmp_path / "file").write_text("")
+    head = place.commit({"hand-ins/red/90_mini.py": place.right})
+    done = place.run(head, "--store", str(tmp_path / "file" / "store"), "--out", str(place.out))
+
+    assert done.code == 4
+    assert "Cannot write a score" in done.err
+    assert "100/100" in done.out
+    assert len(Store(place.out / "scores").read()[0]) == 1
+
+
 def test_annotations_are_for_github_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Annotations are printed where GitHub reads them, or where they are asked for."""
     head = place.commit({"challenges/x": "y"})
