@@ -191,6 +191,9 @@ def test_the_leaderboard_knows_no_grader(name: str) -> None:
     assert roots <= LEADERBOARD_IMPORTS | sys.stdlib_module_names
 
 
+HEAVY = {"torch", "pytest", "_pytest", "numpy"}
+
+
 def loaded_after(statement: str) -> set[str]:
     """The modules in a fresh interpreter after a statement."""
     code = f"import sys\n{statement}\nprint(*sys.modules)"
@@ -202,7 +205,7 @@ def loaded_after(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [
-        (f"import {', '.join(SUPERVISOR)}", {"torch", "pytest", "_pytest", "numpy", "safetensors"}),
+        (f"import {', '.join(SUPERVISOR)}", HEAVY | {"safetensors", "pyrage", "nacl"}),
         ("import grader.worker.wire", {"torch", "numpy", "safetensors", "grader.challenge"}),
         ("import grader.judge", {"torch", "pytest", "numpy", "click"}),
     ],

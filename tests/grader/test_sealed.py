@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from grader.errors import ChallengeError, GraderFault, SealedError, UsageError
 from grader.grading import Attempt, grade
 from grader.supervising import judge_environment
 from grader.walls import PlainProcess
+from leaderboard.signing import SECRET as SECRET_PREFIX
 from leaderboard.signing import new_key
 
 KIT = Path(__file__).parents[2]
@@ -60,6 +62,16 @@ def key() -> Key:
 def public(mini: Challenge, key: Key, tmp_path: Path) -> Path:
     """The public folder of the mini challenge, sealed to the key."""
     return seal_into(mini, tmp_path / "public", key)
+
+
+@pytest.fixture
+def own_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in memory in which nobody else opens anything."""
+    place = Path(tempfile.mkdtemp(dir=memory.folder()))
+    monkeypatch.setattr(memory, "places", lambda: [place])
+    yield place
+    opening.close()
+    place.rmdir()
 
 
 def run(*arguments: object, **variables: str) -> tuple[int, str, str]:
@@ -151,6 +163,11 @@ def test_what_could_not_be_opened_again_is_not_sealed(what: str, tmp_path: Path)
 
     with pytest.raises(ChallengeError, match=r"test_x\.py"):
         sealed.pack(tmp_path)
+
+
+def new_key_text() -> str:
+    """A signing key, made without the package for signatures."""
+    return f"{SECRET_PREFIX}{'A' * 43}"
 
 
 # Opening it.
@@ -284,7 +301,7 @@ def test_without_memory_to_open_it_in_it_stays_closed(
 
 @linux
 def test_a_memory_that_is_full_is_our_fault(
-    public: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+    public: Path, key: Key, own_memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there is no room: exit code 4, what to do, and nothing is left."""
 
@@ -292,13 +309,12 @@ def test_a_memory_that_is_full_is_our_fault(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/dev/shm/x")
 
     monkeypatch.setattr(sealed, "copy_public", full)
-    before = set(memory.folder().iterdir())
 
     code, _, err = run("grade", public, "x.py", GRADER_KEY=key.text)
 
     assert code == 4
     assert "--shm-size" in err
-    assert set(memory.folder().iterdir()) == before
+    assert list(own_memory.iterdir()) == []
 
 
 def test_what_cannot_be_written_is_named(mini: Challenge, key: Key, tmp_path: Path) -> None:
@@ -435,16 +451,17 @@ HOSTILE: dict[str, bytes] = {
 
 @linux
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_archive_is_refused(name: str, mini: Challenge, key: Key, tmp_path: Path) -> None:
+def test_a_hostile_archive_is_refused(
+    name: str, mini: Challenge, key: Key, own_memory: Path, tmp_path: Path
+) -> None:
     """Anyone can seal to a public recipient: what is inside may not lead out, nor be without end."""
     folder = seal_into(mini, tmp_path / "public", key, tar=HOSTILE[name])
-    before = set(memory.folder().iterdir())
 
     code, out, err = run("grade", folder, "x.py", GRADER_KEY=key.text)
 
     assert (code, out) == (4, ""), err
     assert sealed.FILE in err
-    assert set(memory.folder().iterdir()) == before
+    assert list(own_memory.iterdir()) == []
     assert {path.name for path in tmp_path.iterdir()} == {"public"}
 
 
@@ -510,6 +527,21 @@ def test_a_judge_inherits_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not {name for name in judge_environment() if name.startswith("GRADER_")} & set(
         keyring.NAMES
     )
+
+
+def test_without_the_packages_the_cure_is_named(
+    public: Path, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has installed the kit alone learns what is missing: exit code 2, and the command."""
+    for name in ("pyrage", "nacl", "nacl.signing"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    sealed_ = run("grade", public, "x.py", GRADER_KEY=key.text)
+    signed = run("grade", "04", "x.py", GRADER_SIGNING_KEY=new_key_text())
+
+    assert (sealed_[0], signed[0]) == (2, 2)
+    assert "pip install 'pytorch-challenge-kit[seal]'" in sealed_[2]
+    assert "pip install 'pytorch-challenge-kit[seal]'" in signed[2]
 
 
 # The commands.
