@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import re
 import stat
@@ -77,9 +78,25 @@ def unpack(archive: Path, folder: Path, bounds: Bounds | None = None) -> list[st
     """
     unpacking = _Unpacking(folder, bounds or Bounds(), archive.stat().st_size)
     read = _zip if archive.name.lower().endswith(".zip") else _tar
+    with _refusing(archive), archive.open("rb") as file:
+        read(file, _ending(archive).lower(), unpacking)
+    return unpacking.others
+
+
+def unpack_tar(data: bytes, called: Path, folder: Path, bounds: Bounds) -> None:
+    """Unpack every file of a plain tar that is in memory, by the same rules; `called` names it in errors.
+
+    Of a file that is longer than a hand-in's may be, only a byte more than that is written.
+    """
+    with _refusing(called):
+        _tar(io.BytesIO(data), ".tar", _Unpacking(folder, bounds, len(data), python_only=False))
+
+
+@contextlib.contextmanager
+def _refusing(archive: Path) -> Iterator[None]:
+    """Turn what is wrong with an archive into a UsageError that names it."""
     try:
-        with archive.open("rb") as file:
-            read(file, _ending(archive).lower(), unpacking)
+        yield
     except _RefusedError as error:
         raise UsageError(f"{archive} is not unpacked: {error}") from None
     except UnicodeError as error:
@@ -88,7 +105,6 @@ def unpack(archive: Path, folder: Path, bounds: Bounds | None = None) -> list[st
         if isinstance(error, OSError) and error.filename is not None:
             raise
         raise UsageError(f"{archive} is damaged or no such archive: {_said(error)}.") from error
-    return unpacking.others
 
 
 def _ending(path: Path) -> str:
@@ -113,7 +129,8 @@ class _Member(msgspec.Struct, frozen=True):
 class _Unpacking:
     """Decides on each member, and counts."""
 
-    def __init__(self, folder: Path, bounds: Bounds, packed: int) -> None:
+    def __init__(self, folder: Path, bounds: Bounds, packed: int, python_only: bool = True) -> None:
+        self._python_only = python_only
         self.others: list[str] = []
         self._folder = folder
         self._bounds = bounds
@@ -140,7 +157,7 @@ class _Unpacking:
         (path if member.folder else path.parent).mkdir(parents=True, exist_ok=True)
         if member.folder:
             return None
-        if not parts[-1].endswith(".py"):
+        if self._python_only and not parts[-1].endswith(".py"):
             self.others.append("/".join(parts))
             return None
         return path

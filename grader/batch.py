@@ -24,6 +24,7 @@ from grader.errors import GraderError, GradingStopped, HandInError, UsageError
 from grader.grading import Attempt, unread
 from grader.planning import HandIn, Job, Plan, Terms
 from grader.pool import Pool
+from grader.signatures import signed
 from grader.submission import Submission
 from grader.supervising import Follower
 from grader.walls import Wall
@@ -248,6 +249,8 @@ def _record(
             submission=msgspec.structs.replace(score.submission, name=hand_in.name),
             submitted_at=attempt.submitted_at,
         )
+        # Of another team or time, so under a signature of its own.
+        own = signed(own)
         store.add(own)
         yield Recorded(hand_in, own, way)
         way = "shared" if way == "graded" else way

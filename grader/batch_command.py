@@ -24,6 +24,7 @@ from grader.entries import LAYOUT, Names, Skipped, collect, entries_of
 from grader.errors import GraderFault, UsageError
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed
 from grader.planning import HandIn, Mode, Plan, Records, plan, read
+from grader.signatures import vouched_for
 from grader.summary import UNGRADABLE, Summary, check_format, planned, skipped_lines, table
 from grader.walls import choose
 from leaderboard.score import Walls
@@ -148,6 +149,8 @@ def _readable(store: Store) -> Iterator[StoredScore]:
     for one in store.each():
         if isinstance(one, Problem):
             _say(f"skipped {one}")
+        elif not vouched_for(one.score):
+            _say(f"skipped {one.path}: not signed with this key")
         else:
             yield one
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from grader.errors import ChallengeError, UnknownChallengeError
+from grader import sealed
+from grader.errors import ChallengeError, SealedError, UnknownChallengeError
 from leaderboard.score import Order
 
 MAX_SCORE = 100
@@ -123,11 +124,20 @@ class Challenge(msgspec.Struct, frozen=True):
     train: TrainRule | None
     verify: VerifyRule
     specs: tuple[Spec, ...]
+    sealed_in: Path | None = None
+    """Of a sealed challenge, its public folder; `folder` is private and in memory then."""
+    closed: str = ""
+    """Why a sealed challenge is not open, and what would open it: then it has no specs here."""
 
     @property
     def key(self) -> str:
         """Folder name: `04_causal_attention`."""
         return f"{self.id}_{self.slug}"
+
+    @property
+    def home(self) -> Path:
+        """The folder where its author keeps it, also of a sealed one that is open elsewhere."""
+        return self.sealed_in or self.folder
 
     @property
     def solution(self) -> Path:
@@ -168,8 +178,14 @@ class Challenge(msgspec.Struct, frozen=True):
             return []
         return msgspec.json.decode(data, type=list[KnownMistake])
 
+    def check_open(self) -> None:
+        """Raise SealedError where this is a sealed challenge that could not be opened."""
+        if self.closed:
+            raise SealedError(self.closed)
+
     def specs_sha256(self) -> str:
         """Return the hash of everything that decides a score."""
+        self.check_open()
         files = [self.folder / "challenge.toml", self.solution, *self.folder.glob("specs/*.py")]
         if self.rig is not None:
             files.append(self.rig)
@@ -194,7 +210,8 @@ def all_challenges() -> list[Challenge]:
 
 def after(challenge: Challenge) -> Challenge | None:
     """Return the challenge that comes next in the same folder; None after the last."""
-    folders = sorted(p.parent for p in challenge.folder.parent.glob("[0-9]*_*/challenge.toml"))
+    home = challenge.home.parent
+    folders = sorted(path.parent for path in home.glob("[0-9]*_*/challenge.toml"))
     later = [folder for folder in folders if folder.name > challenge.key]
     return load(later[0]) if later else None
 
@@ -204,13 +221,18 @@ def find(wanted: str) -> Challenge:
 
     Raises UnknownChallengeError with near matches.
     """
+    return load(locate(wanted))
+
+
+def locate(wanted: str) -> Path:
+    """Return the folder of the challenge that `find` would load."""
     if (Path(wanted) / "challenge.toml").is_file():
-        return load(Path(wanted).resolve())
+        return Path(wanted).resolve()
     folders = {p.parent.name: p.parent for p in data_folder("challenges").glob("*/challenge.toml")}
     for key, folder in folders.items():
         number, _, slug = key.partition("_")
         if wanted in (key, slug, number) or (wanted.isdigit() and wanted.zfill(2) == number):
-            return load(folder)
+            return folder
     names = sorted(folders) + [key.partition("_")[2] for key in folders]
     near = difflib.get_close_matches(wanted, names, n=2)
     did_you_mean = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -219,9 +241,25 @@ def find(wanted: str) -> Challenge:
     )
 
 
-@functools.cache
 def load(folder: Path) -> Challenge:
-    """Read a challenge folder; raises ChallengeError where it is incomplete or contradicts itself."""
+    """Read a challenge folder; raises ChallengeError where it is incomplete or contradicts itself.
+
+    A sealed one is opened where there is a key that fits; else it comes without specs, for who only
+    wants its brief.
+    """
+    if not sealed.is_sealed(folder):
+        return _read(folder)
+    from grader import opening
+
+    try:
+        private = opening.opened(folder)
+    except SealedError as error:
+        return _read(folder, str(error))
+    return msgspec.structs.replace(_read(private), sealed_in=folder)
+
+
+@functools.cache
+def _read(folder: Path, closed: str = "") -> Challenge:
     try:
         toml = msgspec.convert(
             tomllib.loads((folder / "challenge.toml").read_text("utf-8")), _Toml, strict=True
@@ -233,14 +271,15 @@ def load(folder: Path) -> Challenge:
     if folder.name != f"{toml.id}_{toml.slug}":
         raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
     try:
-        specs = tuple(_read_specs(folder, toml.private))
+        specs = () if closed else tuple(_read_specs(folder, toml.private))
     except (SyntaxError, ValueError) as error:
         raise ChallengeError(f"{folder.name}/specs: {error}") from error
-    _check_specs(folder, specs)
-    _check_private(folder, specs, toml.private)
+    if not closed:
+        _check_specs(folder, specs)
+        _check_private(folder, specs, toml.private)
     own = [name for name in toml.__struct_fields__ if name != "private"]
     fields: dict[str, Any] = {name: getattr(toml, name) for name in own}
-    return Challenge(folder=folder, specs=specs, **fields)
+    return Challenge(folder=folder, specs=specs, closed=closed, **fields)
 
 
 def _read_specs(folder: Path, private: tuple[str, ...]) -> Iterator[Spec]:

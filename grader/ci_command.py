@@ -13,7 +13,7 @@ import msgspec
 
 from grader.challenge import Challenge, all_challenges
 from grader.errors import UsageError
-from grader.front import CHALLENGE, say
+from grader.front import CHALLENGE, key_file_option, say, signing_key_option
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed, machine_fault
 from leaderboard.errors import StoreError
 from leaderboard.score import Walls
@@ -101,6 +101,8 @@ def how_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--out", type=FOLDER, help="Write scores, junit.xml, ctrf.json, summary.md here."
         ),
         click.option("--store", type=FOLDER, help="Add the scores to this folder of scores."),
+        key_file_option,
+        signing_key_option,
         click.option("--memory", type=click.IntRange(min=256), help="MiB for a hand-in."),
         click.option("--timeout", type=click.FloatRange(min=1), help="Seconds for one grading."),
         click.option("--seed", help="Repeat a grading: the seed of its score."),
@@ -211,7 +213,7 @@ def _rules(options: Options) -> Rules:
     if reason is not None:
         raise UsageError(f"--team is no name of a team: {reason}.")
     challenges = options.challenges or tuple(all_challenges())
-    places = {one.folder: CHALLENGES for one in challenges}
+    places = {one.home: CHALLENGES for one in challenges}
     places |= {options.store: SCORES} if options.store is not None else {}
     return Rules(
         layout,

@@ -10,11 +10,22 @@ import click
 
 import grader
 from grader import challenge as challenges
-from grader import errors
+from grader import errors, keyring, signatures
 from grader.challenge import Challenge
 from grader.ci_command import ci
-from grader.front import CHALLENGE, report, say, store_at, store_option, view_of
+from grader.export_command import export
+from grader.front import (
+    CHALLENGE,
+    key_file_option,
+    report,
+    say,
+    signing_key_option,
+    store_at,
+    store_option,
+    view_of,
+)
 from grader.scores_command import scores
+from grader.seal_command import seal
 from leaderboard.errors import LeaderboardError, StoreReadError, StoreWriteError
 from leaderboard.score import Score, Walls, encode
 from leaderboard.text import printable
@@ -25,7 +36,9 @@ class FrontDoor(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        keyring.take()
         try:
+            signatures.check()
             return super().invoke(ctx)
         except errors.GraderError as error:
             say(str(error))
@@ -55,6 +68,8 @@ def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["strong", "medium", "weak"]),
             help="Refuse to grade behind anything weaker.",
         ),
+        key_file_option,
+        signing_key_option,
         store_option,
         click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
@@ -269,6 +284,7 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool, reveal: boo
 @click.option("--overall", is_flag=True, help="All challenges of the event in one table.")
 @click.option("--history", metavar="TEAM", help="Every attempt of a team, and what became of it.")
 @click.option("--stats", "as_stats", is_flag=True, help="How each challenge fares.")
+@click.option("--key", "keys", multiple=True, help="A public key: only what it signed may count.")
 @click.option("--team", "teams", multiple=True, help="Only this team; may be repeated.")
 @click.option("--since", help="Only attempts since then: 2h, 3d, or an ISO time with its zone.")
 @click.option("--device", help="Only attempts on cpu or cuda.")
@@ -338,6 +354,8 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 
 
 main.add_command(scores)
+main.add_command(seal)
+main.add_command(export)
 main.add_command(ci)
 
 

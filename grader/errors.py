@@ -4,6 +4,7 @@ GraderError                       4
 ├── UsageError                    2   the command line asks for something that is not there
 │   ├── UnknownChallengeError
 │   ├── FileExistsAlreadyError
+│   ├── SealedError                   a sealed challenge, and no key that opens it
 │   ├── WallRequiredError             the machine offers no wall as strong as required
 │   └── RepositoryError               a git repository cannot be read, or lacks what is asked for
 │       └── ObjectTooLargeError
@@ -41,6 +42,10 @@ class UnknownChallengeError(UsageError):
 
 class FileExistsAlreadyError(UsageError):
     """A file of the learner's would be overwritten."""
+
+
+class SealedError(UsageError):
+    """A challenge is sealed, and no key is given that opens it."""
 
 
 class WallRequiredError(UsageError):

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 import grader
 from grader import challenge as challenges
+from grader import keyring
 from grader.challenge import Challenge
 from leaderboard.event import event_of
 from leaderboard.reveal import seen_score
@@ -42,6 +43,23 @@ class ChallengeType(click.ParamType[Challenge]):
 
 
 CHALLENGE = ChallengeType()
+key_file_option = click.option(
+    "--key-file",
+    type=click.Path(dir_okay=False),
+    # Before any challenge on the command line is looked up, which may need it.
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: keyring.use_file(value) if value else None,
+    help="The age identity that opens sealed challenges [default: GRADER_KEY, GRADER_KEY_FILE].",
+)
+signing_key_option = click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: keyring.use_signing_file(value) if value else None,
+    help="Sign scores with the key in this file [default: GRADER_SIGNING_KEY, else not at all].",
+)
 store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),

@@ -9,11 +9,8 @@ import tempfile
 
 import click
 import msgspec
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
-from grader import devices, render
+from grader import devices
 from grader.challenge import Challenge, Limits
 from grader.errors import GraderFault, UsageError
 from grader.following import ProgressLine
@@ -65,6 +62,9 @@ def run(
     if as_json:
         click.echo(encode(score).decode(), nl=False)
     else:
+        # Not for the commands that only share what stands below: this draws in the library for terminals.
+        from grader import render
+
         render.score_table(score, render.console(), verbose, saved)
     return score
 
@@ -127,6 +127,10 @@ def machine_fault(error: OSError) -> GraderFault:
 def _watched(source: str, attempt: Attempt, wall: Wall) -> Score:
     if not sys.stderr.isatty():
         return grade(source, attempt, wall)
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
     talk = Console(stderr=True, highlight=False)
     with Live(Text("starting judge and worker …"), console=talk, transient=True) as live:
         view = ProgressLine(lambda line: live.update(Text(line)))

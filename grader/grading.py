@@ -6,7 +6,7 @@ import platform
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,11 +14,12 @@ import grader
 from grader import submission as submissions
 from grader.advice import advise
 from grader.challenge import MAX_SCORE, Challenge, Limits
-from grader.errors import HandInError, JudgeFault
+from grader.errors import HandInError, JudgeFault, WallRequiredError
+from grader.signatures import signed
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Measured, Run, Verdict
-from grader.walls import Wall, choose
+from grader.walls import Wall, choose, shows_files
 from leaderboard.score import (
     SCHEMA,
     ChallengeInfo,
@@ -33,6 +34,11 @@ from leaderboard.score import (
     Usage,
     Walls,
     score_id,
+)
+
+SEALED_FAULT: Final = (
+    "The judge failed. Its words may quote specs of this sealed challenge, so they are not shown: "
+    "`grader seal open` and `grader verify` say more."
 )
 
 
@@ -72,7 +78,7 @@ def unread(source: str, attempt: Attempt, error: HandInError) -> Score:
     """Return the score of a hand-in that cannot be read."""
     submission = submissions.unreadable(source)
     seed = attempt.seed or new_seed()
-    return build_score(attempt, submission, _ungradable(str(error)), seed, "none")
+    return signed(build_score(attempt, submission, _ungradable(str(error)), seed, "none"))
 
 
 def grade_submission(
@@ -98,7 +104,13 @@ def grade_runs(
     `hand_ins`: the one under "", or a series by the folder that each run names (verify's own files
     only: each of a series runs in a child of the worker that the next one's child descends from too).
     """
+    attempt.challenge.check_open()
     wall = wall or choose()
+    if attempt.challenge.sealed_in is not None and shows_files(wall):
+        raise WallRequiredError(
+            f"Challenge {attempt.challenge.key} is sealed, and the only wall here does not hide its specs "
+            "from the hand-in. `grader doctor` says how to get a stronger one."
+        )
     limits = attempt.limits_in_force()
     request = JudgeRequest(str(attempt.challenge.folder), attempt.device, limits, runs)
 
@@ -122,7 +134,7 @@ def scored(
         verdict = Verdict("grader_fault", str(fault), [], None, "", "")
         outcome = Outcome([verdict] * len(runs), "", (), 0.0, 0.0, 0.0)
     return [
-        build_score(attempt, hand_ins[run.folder], outcome, run.seed, level, verdict)
+        signed(build_score(attempt, hand_ins[run.folder], outcome, run.seed, level, verdict))
         for run, verdict in zip(runs, outcome.verdicts, strict=True)
     ]
 
@@ -212,6 +224,9 @@ def _account(challenge: Challenge, verdict: Verdict) -> tuple[Status, str, tuple
     status, message = verdict.status, verdict.message
     if status == "graded" and (len(verdict.specs) != len(known) or set(reported) != set(known)):
         status, message = "grader_fault", "The judge's report does not account for every spec."
+    if status == "grader_fault" and challenge.sealed_in is not None:
+        # A traceback or pytest's report quotes lines of specs, and this may go to a public log.
+        message = SEALED_FAULT
     results = []
     for spec in challenge.specs:
         said = reported.get(spec.name)

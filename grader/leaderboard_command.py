@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +22,7 @@ from leaderboard.overall import overall
 from leaderboard.ranking import Row, rank_attempts
 from leaderboard.reveal import seen_score, with_moves
 from leaderboard.score import Score, Walls
+from leaderboard.signing import check_public, state
 from leaderboard.store import EVENT_FILE, Problem, Store
 from leaderboard.table import render, render_overall
 from leaderboard.text import printable
@@ -43,6 +44,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     device: str | None
     walls: Walls | None
     reveal: bool = False
+    keys: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Refuse what does not go together."""
@@ -52,17 +54,27 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         if self.history is not None and self.teams:
             raise UsageError("--history is of one team: leave out --team.")
         check_format(self.fmt or DEFAULT_FORMAT)
+        for key in self.keys:
+            check_public(key)
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """The scores of a store as they are shown; apart from them those that no key has signed."""
+
+    scores: list[Score]
+    unverified: list[Score]
 
 
 def run(challenge_id: str | None, store: Store, options: Options) -> None:
     """Print what was asked for."""
     options.check()
     event = event_of(store.path, options.event)
+    event = msgspec.structs.replace(event, keys=(*event.keys, *options.keys))
     _check_reveal(event, options)
-    scores = list(_read(store, event, options))
-    _warn(event, {score.challenge.id for score in scores})
-    attempts = _attempts(scores, event, challenge_id, options)
-    if not scores:
+    found = _read(store, event, options)
+    _warn(event, {score.challenge.id for score in found.scores})
+    attempts = _attempts(found, event, challenge_id, options)
+    if not (found.scores or found.unverified):
         say("No scores yet. `grader grade` makes the first.")
     elif not attempts:
         say("No attempt fits.")
@@ -70,9 +82,7 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     if options.reveal and not options.as_stats and options.history is None:
         # What was shown until now, for what has moved.
         hidden = msgspec.structs.replace(options, reveal=False)
-        before = _attempts(
-            list(_read(store, event, hidden, quiet=True)), event, challenge_id, hidden
-        )
+        before = _attempts(_read(store, event, hidden, quiet=True), event, challenge_id, hidden)
     if options.history is not None:
         _print_history(attempts, options.history, event, options.fmt)
     elif options.as_stats:
@@ -97,21 +107,24 @@ def _check_reveal(event: Event, options: Options) -> None:
         say("The event is still open: this is what nobody should know yet.")
 
 
-def _read(store: Store, event: Event, options: Options, quiet: bool = False) -> Iterator[Score]:
+def _read(store: Store, event: Event, options: Options, quiet: bool = False) -> _Found:
     """Every score as the event shows it, without what fills most of a record if nobody looks at it."""
+    found = _Found([], [])
     for one in store.each():
         if isinstance(one, Problem):
             report([] if quiet else [one])
             continue
         score = seen_score(one.score, event, options.reveal)
-        if options.as_stats:
-            yield score
-        else:
-            yield msgspec.structs.replace(score, specs=(), curve=(), output="")
+        if not options.as_stats:
+            score = msgspec.structs.replace(score, specs=(), curve=(), output="")
+        # Before it was changed for showing.
+        holds = not event.keys or state(one.score, event.keys) == "signed"
+        (found.scores if holds else found.unverified).append(score)
+    return found
 
 
 def _attempts(
-    scores: Sequence[Score], event: Event, challenge_id: str | None, options: Options
+    found: _Found, event: Event, challenge_id: str | None, options: Options
 ) -> list[Attempt]:
     """Those that were asked for.
 
@@ -121,7 +134,7 @@ def _attempts(
     since = moment(options.since, datetime.now(UTC)) if options.since else None
     return [
         one
-        for one in judge_attempts(scores, event)
+        for one in judge_attempts(found.scores, event, found.unverified)
         if _chosen(one.score, challenge_id, options, since)
     ]
 

@@ -135,6 +135,7 @@ class _Slot:
         self, submission: Submission, attempt: Attempt, follower: Follower | None = None
     ) -> Score:
         """Grade one hand-in, warm where that can be."""
+        attempt.challenge.check_open()
         if not _can_be_warm(attempt, self._wall):
             return grade_submission(submission, attempt, self._wall, follower)
         limits = attempt.limits_in_force()
@@ -187,7 +188,10 @@ class _Slot:
             worker = self._worker = WarmWorker(self._wall, folder, limits)
             worker.load([*challenge.imports, *self._modules.get(key, ())])
         judge.wait_until_ready()
-        if key not in self._modules:
+        if key not in self._modules and challenge.sealed_in is not None:
+            # To find out, a worker would be given the solution, by way of a disk.
+            self._modules[key] = []
+        elif key not in self._modules:
             self._modules[key] = _modules_of(judge, worker, challenge, limits)
             worker.load(self._modules[key])
         return judge, worker

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from grader.challenge import Challenge
+from grader.challenge import MAX_SCORE, Challenge
 from grader.comparing import Comparison
 from leaderboard.score import CurvePoint, Score, SpecResult
 from leaderboard.table import metric_text
@@ -120,10 +120,7 @@ def challenge_table(rows: Sequence[tuple[Challenge, Score | None]]) -> str:
     """Return the challenges with the best score so far, as plain text."""
     from tabulate import tabulate
 
-    cells = [
-        (c.id, c.title, c.guide, sum(spec.points for spec in c.specs), _best(best))
-        for c, best in rows
-    ]
+    cells = [(c.id, c.title, c.guide, MAX_SCORE, _best(best)) for c, best in rows]
     return tabulate(
         cells,
         headers=["id", "title", "study guide", "points", "best"],

@@ -36,7 +36,13 @@ def scores() -> None:
 
 @scores.command()
 @store_option
-def check(store: Path | None) -> None:
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    help="A public key: name every score that was not signed with one of them.",
+)
+def check(store: Path | None, keys: tuple[str, ...]) -> None:
     """Look for what is wrong in a store, and change nothing.
 
     Exit code: 0 nothing, 1 there are problems, 2 wrong usage.
@@ -44,12 +50,13 @@ def check(store: Path | None) -> None:
     \b
     Example:
       grader scores check --store scores
+      grader scores check --key ed25519-public:...
     """
     from leaderboard.checking import check as look
 
     folder = _there(store_at(store))
     problems = records = 0
-    for one in look(folder):
+    for one in look(folder, keys):
         if isinstance(one, Problem):
             problems += 1
             click.echo(str(one))
@@ -84,6 +91,29 @@ def merge(sources: tuple[Path, ...], store: Path | None) -> None:
         say("Interrupted. What was copied stays; the same command does the rest.")
         raise SystemExit(errors.EXIT_INTERRUPTED) from None
     raise SystemExit(errors.EXIT_NOT_PASSED if skipped else errors.EXIT_PASSED)
+
+
+@scores.command()
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The new file for the secret key; only you can read it.",
+)
+def keygen(out: Path) -> None:
+    """Make a key to sign scores with: the secret in a file, the public one to standard output.
+
+    \b
+    Example:
+      grader scores keygen --out signing.key
+    """
+    from grader.sealed import write_new
+    from leaderboard.signing import new_key
+
+    text, public = new_key()
+    write_new(out, text.encode(), 0o600)
+    click.echo(public)
+    say(f"The secret key is in {out}. Whoever has it can make scores that count.")
 
 
 @scores.command()

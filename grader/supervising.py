@@ -16,7 +16,7 @@ from typing import IO, Final, Protocol
 import msgspec
 
 import grader
-from grader import sweeping
+from grader import keyring, sweeping
 from grader.challenge import Challenge, Limits
 from grader.errors import GradingStopped, JudgeFault
 from grader.listening import Events, Prints
@@ -364,8 +364,8 @@ def _wall_limit(limits: Limits, elapsed: float) -> Limit:
 
 
 def judge_environment() -> dict[str, str]:
-    """Return the caller's environment without what would steer Python, pytest or the threads."""
-    steering = ("PYTHON", "PYTEST", "OMP_", "MKL_")
+    """Return the caller's environment without keys, and what would steer Python, pytest or threads."""
+    steering = ("PYTHON", "PYTEST", "OMP_", "MKL_", *keyring.NAMES)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     kept["PYTHONPATH"] = str(Path(grader.__file__).parent.parent)
     kept["OMP_NUM_THREADS"] = "1"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from grader import memory
 from grader.errors import GraderFault
 from leaderboard.locks import create_held, if_abandoned
 
@@ -23,13 +24,15 @@ LOCK: Final = ".lock"
 
 
 @contextlib.contextmanager
-def workspace() -> Iterator[Path]:
+def workspace(base: Path | None = None) -> Iterator[Path]:
     """Make a private folder, and remove it at the end, whatever is in it.
 
-    Before, what dead gradings left is removed. Raises GraderFault where no folder can be made.
+    Before, what dead gradings left is removed, also from where plain text of sealed challenges lies.
+    Raises GraderFault where no folder can be made. `base`: where [default: the temporary folder].
     """
-    base = Path(tempfile.gettempdir())
-    sweep(base)
+    base = base or Path(tempfile.gettempdir())
+    for place in dict.fromkeys([base, *memory.places()]):
+        sweep(place)
     try:
         lock, folder = _make(base)
     except OSError as error:

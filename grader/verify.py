@@ -14,6 +14,7 @@ import msgspec
 from grader import tamper_names
 from grader.advice import first_line
 from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
+from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
@@ -72,6 +73,12 @@ OnDone = Callable[[str], None]
 
 def verify(challenge: Challenge, seeds: int = 1, on_done: OnDone | None = None) -> Report:
     """Grade solution, starter, tampered answers, second and wrong solutions; report what fails."""
+    challenge.check_open()
+    if challenge.sealed_in is not None:
+        raise UsageError(
+            f"{challenge.key} is sealed, and its solutions would come to a disk: verify it where it is "
+            "plain. `grader seal check` says whether that is what was sealed."
+        )
     verifier = _Verifier(challenge, seeds, on_done or (lambda name: None))
     return verifier.run()
 

@@ -18,8 +18,11 @@ from msgspec import Struct
 
 from leaderboard.event import Event
 from leaderboard.score import Score, encode
+from leaderboard.signing import state
 
-Verdict = Literal["counts", "early", "late", "excess", "cool-down", "elsewhere", "our fault"]
+Verdict = Literal[
+    "counts", "early", "late", "excess", "cool-down", "elsewhere", "our fault", "unverified"
+]
 
 
 class Attempt(Struct, frozen=True):
@@ -27,11 +30,20 @@ class Attempt(Struct, frozen=True):
 
     score: Score
     verdict: Verdict
-    """`elsewhere`: its challenge does not belong to the event."""
+    """`elsewhere`: its challenge does not belong to the event. `unverified`: no key has signed it."""
 
 
-def judge_attempts(scores: Iterable[Score], event: Event) -> list[Attempt]:
-    """Every hand-in with its verdict, by challenge, team and time; each appears exactly once."""
+def judge_attempts(
+    scores: Iterable[Score], event: Event, unverified: Iterable[Score] | None = None
+) -> list[Attempt]:
+    """Every hand-in with its verdict, by challenge, team and time; each appears exactly once.
+
+    Scores that no key of the event has signed decide nothing: each is shown, and stands in the place of
+    no other. They are found here, by whole records; `unverified`: those found before, by whoever shows
+    less of a record than was signed (see `apart`).
+    """
+    if unverified is None:
+        scores, unverified = apart(scores, event)
     hand_ins: dict[tuple[str, str], dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for score in scores:
         hand_ins[score.challenge.id, score.team][score.id].append(score)
@@ -39,7 +51,18 @@ def judge_attempts(scores: Iterable[Score], event: Event) -> list[Attempt]:
     for key in sorted(hand_ins):
         latest = [_latest_grade(grades) for grades in hand_ins[key].values()]
         judged += _judged(sorted(latest, key=_when), event)
-    return judged
+    shown = [Attempt(score, "unverified") for score in unverified]
+    return sorted([*judged, *shown], key=_place) if shown else judged
+
+
+def apart(scores: Iterable[Score], event: Event) -> tuple[list[Score], list[Score]]:
+    """The scores that may count by their signatures, and the others; without keys there are no others."""
+    kept: list[Score] = []
+    others: list[Score] = []
+    for score in scores:
+        holds = not event.keys or state(score, event.keys) == "signed"
+        (kept if holds else others).append(score)
+    return kept, others
 
 
 def _judged(scores: list[Score], event: Event) -> list[Attempt]:
@@ -77,6 +100,11 @@ def _latest_grade(grades: list[Score]) -> Score:
     if len(grades) == 1:
         return grades[0]
     return max(grades, key=lambda one: (one.status != "grader_fault", one.graded_at, encode(one)))
+
+
+def _place(attempt: Attempt) -> tuple[object, ...]:
+    score = attempt.score
+    return score.challenge.id, score.team, *_when(score), attempt.verdict == "unverified"
 
 
 def _when(score: Score) -> tuple[datetime, str]:

@@ -1,21 +1,28 @@
 """Looks after folders of scores: what is wrong in one, and what another has that is new."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from leaderboard.locks import if_abandoned
 from leaderboard.score import Score, score_id, time_stamp
+from leaderboard.signing import state
 from leaderboard.store import Problem, Store, StoredScore, challenge_folder, folder_name
 
+UNVERIFIED = {
+    "unsigned": "nobody vouches for it",
+    "forged": "its signature is not by these keys, or a field was changed",
+}
 
-def check(store: Store) -> Iterator[StoredScore | Problem]:
+
+def check(store: Store, keys: Sequence[str] = ()) -> Iterator[StoredScore | Problem]:
     """Every score of the store, and every problem; a score may be followed by problems of its own.
 
     Problems are files that cannot be read, ids and places that do not fit the contents, records
-    that are there twice, and what writers left that died. Nothing is changed.
+    that are there twice, what writers left that died, and with public keys also scores that none
+    of them has signed. Nothing is changed.
     """
     seen: dict[bytes, Path] = {}
     folders: set[Path] = set()
@@ -25,6 +32,8 @@ def check(store: Store) -> Iterator[StoredScore | Problem]:
             continue
         folders.add(one.path.parent)
         yield from _misfits(one, store.path)
+        if keys and (signature := state(one.score, keys)) != "signed":
+            yield Problem(one.path, f"{signature}: {UNVERIFIED[signature]}")
         first = seen.setdefault(fingerprint(one.score), one.path)
         if first != one.path:
             yield Problem(one.path, f"the same record as {first}")

@@ -11,6 +11,8 @@ LeaderboardError
 │   ├── StoreWriteError
 │   ├── ScoreNotFoundError
 │   └── AmbiguousScoreError
+├── ExportError                the score has no form in another program's format
+├── SigningError               a key is none, or signatures cannot be made or checked here
 ├── EventError                 the event file, or a time on the command line, cannot be understood
 └── UnknownFormatError         no such table format
 """
@@ -58,6 +60,14 @@ class ScoreNotFoundError(StoreError):
 
 class AmbiguousScoreError(StoreError):
     """Several scores fit the id."""
+
+
+class ExportError(LeaderboardError):
+    """The score has no form in another program's format."""
+
+
+class SigningError(LeaderboardError):
+    """A key is none, or signatures cannot be made or checked here."""
 
 
 class EventError(LeaderboardError):

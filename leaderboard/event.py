@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from leaderboard.errors import EventError
+from leaderboard.errors import EventError, SigningError
 from leaderboard.score import Name, Timestamp
+from leaderboard.signing import check_public
 from leaderboard.store import EVENT_FILE
 from leaderboard.text import printable
 from leaderboard.times import span
@@ -62,7 +63,15 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     private: bool = False
     """Whether what private specs say is kept back; see leaderboard.reveal."""
 
+    keys: tuple[str, ...] = ()
+    """Public keys of the machines that grade. With any, only what one of them has signed may count."""
+
     def __post_init__(self) -> None:
+        for key in self.keys:
+            try:
+                check_public(key)
+            except SigningError as error:
+                raise ValueError(f"keys: {error}") from None
         _refuse_twice("challenge", [entry.id for entry in self.challenges])
         _refuse_twice("team", [team.name for team in self.teams])
         try:

@@ -184,6 +184,16 @@ class Store:
         return printable(f"{text} Did you mean {', '.join(near)}?" if near else text)
 
 
+def load(path: Path) -> Score:
+    """The score in a file, wherever that lies; raises `ScoreError`, or `StoreReadError`."""
+    try:
+        return decode(_read(path))
+    except ScoreError as error:
+        raise type(error)(printable(f"{path}: {error}")) from None
+    except OSError as error:
+        raise StoreReadError(printable(f"Cannot read {path}: {error.strerror or error}")) from None
+
+
 def challenge_folder(score: Score) -> str:
     """The name of a challenge's folder, such as ``04_causal_attention``."""
     return folder_name(f"{score.challenge.id}_{score.challenge.slug}")

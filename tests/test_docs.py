@@ -36,6 +36,8 @@ def test_every_grader_command_in_the_docs_exists() -> None:
                 command = main.commands[name]
                 if isinstance(command, click.Group):
                     part = rest.split()[0]
+                    if name == "seal" and part not in command.commands:
+                        part = "close"  # which may be left out
                     assert part in command.commands, f"{page.name}: grader {name} {part}"
                     command = command.commands[part]
                 known = {opt for p in command.params for opt in p.opts}

@@ -1,19 +1,18 @@
 """The summary of a pull request in Markdown, for a comment and for a page of CI.
 
-Names, messages and prints come from strangers. Text of theirs stands in code, where no forge looks for
-mentions, references, links or emoji. In a line each sign of punctuation is a character reference, so that
-none can end the code, the cell or the line; several lines stand in a fence longer than any of theirs.
+Names, messages and prints come from strangers: they stand in code, as leaderboard.markdown makes it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from grader.ci.grading import Graded
 from grader.ci.layout import decoded, muted
 from grader.ci.report import Report, points
+from leaderboard.markdown import block as fenced
+from leaderboard.markdown import code
 from leaderboard.score import SpecResult
 from leaderboard.table import metric_text
 from leaderboard.text import clip, printable
@@ -21,9 +20,6 @@ from leaderboard.text import clip, printable
 MARKER: Final = "<!-- grader ci -->"
 # A comment on GitHub has 65,536 characters at most.
 MAX_LENGTH: Final = 60_000
-MAX_LINES: Final = 12
-LAST_LINES: Final = 4
-MAX_WIDTH: Final = 300
 MAX_SPECS: Final = 12
 MARKS: Final = {True: "✅", False: "❌"}
 
@@ -45,28 +41,9 @@ def summary(report: Report) -> str:
     return text + closing
 
 
-def code(text: str, width: int = 120) -> str:
-    """Return a stranger's text as code within a line."""
-    safe = clip(printable(text), width)
-    return f"<code>{re.sub('[^0-9A-Za-z ]', _reference, safe) or ' '}</code>"
-
-
 def block(text: str) -> str:
-    """Return a stranger's text as a block of code, of bounded size."""
-    # The summary may be printed into a log.
-    lines = muted(printable(text, multiline=True)).split("\n")
-    if len(lines) > MAX_LINES:
-        # The lines of the hand-in that a message names stand at its end.
-        lines = [*lines[: MAX_LINES - LAST_LINES], "…", *lines[-LAST_LINES:]]
-    kept = [clip(line, MAX_WIDTH) for line in lines]
-    longest = max((len(run) for line in kept for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return "\n".join([f"{fence}text", *kept, fence])
-
-
-def _reference(match: re.Match[str]) -> str:
-    # Letters of other scripts are no markup.
-    return match[0] if match[0].isalnum() else f"&#{ord(match[0])};"
+    """Return a stranger's text as a block of code; the summary may be printed into a log."""
+    return fenced(muted(printable(text, multiline=True)))
 
 
 def _refusals(report: Report) -> Iterator[str]:

@@ -9,10 +9,25 @@ from grader.walls.process import PlainProcess
 from grader.walls.sandlock import Sandlock
 from leaderboard.score import Walls
 
-__all__ = ["LEVELS", "WALLS", "Job", "PlainProcess", "Running", "Usage", "Wall", "choose"]
+__all__ = [
+    "LEVELS",
+    "WALLS",
+    "Job",
+    "PlainProcess",
+    "Running",
+    "Usage",
+    "Wall",
+    "choose",
+    "shows_files",
+]
 
 # Strongest first.
 WALLS: tuple[Wall, ...] = (Bubblewrap(), Sandlock(), PlainProcess())
+
+
+def shows_files(wall: Wall) -> bool:
+    """Whether a hand-in behind this wall can read files of the user who grades."""
+    return isinstance(wall, PlainProcess) and not wall.abi
 
 
 def choose(required: Walls | None = None) -> Wall:

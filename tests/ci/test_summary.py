@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from grader.ci import annotations, markdown
 from grader.ci.layout import muted
+from leaderboard.markdown import LAST_LINES, MAX_LINES
 from leaderboard.text import clip, printable
 
 RENDER = MarkdownIt("commonmark").enable("table")
@@ -43,9 +44,7 @@ def test_a_block_holds_exactly_its_lines(text: str, after: str) -> None:
 
     assert len(blocks) == 2
     assert page.endswith("<p>end</p>\n")
-    kept = muted(printable(text, multiline=True)).split("\n")[
-        : markdown.MAX_LINES - markdown.LAST_LINES
-    ]
+    kept = muted(printable(text, multiline=True)).split("\n")[: MAX_LINES - LAST_LINES]
     assert html.unescape(blocks[0]).split("\n")[: len(kept)] == kept
 
 

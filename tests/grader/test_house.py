@@ -25,12 +25,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
-        " grader.privacy grader.escapes grader.remedies",
+        " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring"
+        " grader.signatures",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
-        " grader.doctor grader.sweeping grader.listening grader.pipes",
+        " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
+        " grader.opening",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching grader.archives"
-        " grader.git_process grader.git_objects",
+        " grader.comparing grader.keys grader.watching grader.git_process grader.git_objects",
         "grader.entries",
         "grader.ci grader.ci.layout grader.ci.guarding",
         "grader.session",
@@ -46,7 +47,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.leaderboard_command grader.scores_command grader.ci_command grader.front"
+        " grader.leaderboard_command grader.scores_command grader.seal_command grader.ci_command"
+        " grader.export_command grader.front"
         " grader.cli grader.__main__",
     )
 )
@@ -72,16 +74,23 @@ SUPERVISOR = [
         "devices",
         "doctor",
         "entries",
+        "export_command",
         "following",
         "front",
         "grading",
+        "keyring",
         "keys",
         "leaderboard_command",
         "listening",
+        "memory",
+        "opening",
         "planning",
         "pool",
         "render",
         "scores_command",
+        "seal_command",
+        "sealed",
+        "signatures",
         "starting",
         "submission",
         "summary",
@@ -182,6 +191,9 @@ def test_the_leaderboard_knows_no_grader(name: str) -> None:
     assert roots <= LEADERBOARD_IMPORTS | sys.stdlib_module_names
 
 
+HEAVY = {"torch", "pytest", "_pytest", "numpy"}
+
+
 def loaded_after(statement: str) -> set[str]:
     """The modules in a fresh interpreter after a statement."""
     code = f"import sys\n{statement}\nprint(*sys.modules)"
@@ -193,7 +205,7 @@ def loaded_after(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     ("statement", "heavy"),
     [
-        (f"import {', '.join(SUPERVISOR)}", {"torch", "pytest", "_pytest", "numpy", "safetensors"}),
+        (f"import {', '.join(SUPERVISOR)}", HEAVY | {"safetensors", "pyrage", "nacl"}),
         ("import grader.worker.wire", {"torch", "numpy", "safetensors", "grader.challenge"}),
         ("import grader.judge", {"torch", "pytest", "numpy", "click"}),
     ],
@@ -249,6 +261,8 @@ SPEAKING = {
     "grader.front",
     "grader.leaderboard_command",
     "grader.scores_command",
+    "grader.export_command",
+    "grader.seal_command",
     "leaderboard.schema",
 }
 

@@ -20,12 +20,13 @@ ORDER = [
     "score",
     "schema",
     "store",
+    "signing",
     "times",
     "event",
     "attempts",
 ]
 ORDER += ["ranking", "overall", "reveal", "formats", "table", "listings", "checking", "export"]
-ORDER += ["cases", "junit", "ctrf"]
+ORDER += ["cases", "junit", "ctrf", "gradescope", "prairielearn", "markdown"]
 
 
 def imported(path: Path) -> set[str]:
