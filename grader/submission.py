@@ -69,6 +69,14 @@ def read(source: str, starter_name: str, stdin: BinaryIO | None = None) -> Submi
     return _checked(path.name, {path.name: _bytes(path)})
 
 
+def from_bytes(name: str, data: bytes) -> Submission:
+    """Return the hand-in of one file that was read already; raises HandInError as `read` does.
+
+    Of a file that may be too large, MAX_BYTES and one byte more are enough.
+    """
+    return _checked(name, {name: data})
+
+
 def unreadable(source: str) -> Submission:
     """Return the stand-in for a hand-in that could not be read, for its record."""
     name = "standard input" if source == "-" else Path(source).name or source

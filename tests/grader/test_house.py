@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.doctor grader.sweeping grader.listening grader.pipes",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
         " grader.comparing grader.keys grader.watching grader.archives"
-        " grader.git_process grader.git_objects",
+        " grader.git_process grader.git_objects grader.handout",
         "grader.entries",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
@@ -39,11 +39,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.supervising grader.grading grader.warm grader.planning",
         "grader.following grader.pool grader.verify",
         "grader.batch",
+        "grader.events.",
         "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.leaderboard_command grader.scores_command grader.front grader.cli grader.__main__",
+        " grader.leaderboard_command grader.scores_command grader.event_command grader.front grader.cli"
+        " grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -64,9 +66,13 @@ SUPERVISOR = [
         "devices",
         "doctor",
         "entries",
+        "event_command",
+        "events.making",
+        "events.running",
         "following",
         "front",
         "grading",
+        "handout",
         "keys",
         "leaderboard_command",
         "listening",
@@ -237,6 +243,7 @@ SPEAKING = {
     "grader.watch_command",
     "grader.batch_command",
     "grader.doctor_command",
+    "grader.event_command",
     "grader.front",
     "grader.leaderboard_command",
     "grader.scores_command",
