@@ -116,7 +116,7 @@ def new(
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help="Seconds that a file must not have changed before it is taken.",
+    help="Seconds that a file or branch must not have changed before it is taken.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(

@@ -25,6 +25,7 @@ UNIX: Final = 3
 
 def files(challenges: Sequence[Challenge], more: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the contents of the handout by name; `more` is added to it."""
+    challenges = sorted(challenges, key=lambda one: one.key)
     found = {
         "README.md": _readme(challenges),
         "check.py": (MATERIAL / "check.py").read_bytes(),

@@ -32,11 +32,13 @@ IGNORED: Final = {".md", ".txt", ".toml", ".csv", ".log", ".pdf", ".part", ".tmp
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """A file in a team's folder that has settled. `arrived`: when this version was first seen."""
+    """A file in a team's folder that has settled. `arrived`: when this version was first seen; `early`:
+    before the run began."""
 
     folder: str
     name: str
     arrived: datetime
+    early: bool
 
     @property
     def shown(self) -> str:
@@ -47,9 +49,12 @@ class Dropped(msgspec.Struct, frozen=True):
 class _Version:
     """What was seen of a file."""
 
-    def __init__(self, signature: tuple[int, ...], arrived: datetime, since: float) -> None:
+    def __init__(
+        self, signature: tuple[int, ...], arrived: datetime, since: float, early: bool
+    ) -> None:
         self.signature = signature
         self.arrived = arrived
+        self.early = early
         self.since = since
         self.taken = False
 
@@ -81,11 +86,11 @@ class Inbox:
         for place, status in sorted(self._files(), key=lambda found: found[1].st_ctime_ns):
             version, signature = before.get(place), _signature(status)
             if version is None or version.signature != signature:
-                version = _Version(signature, self._stamp(status), now)
+                version = _Version(signature, self._stamp(status), now, self._first)
             self._seen[place] = version
         self._first = False
         settled = [
-            Dropped(*place, version.arrived)
+            Dropped(*place, version.arrived, version.early)
             for place, version in self._seen.items()
             if not version.taken and now - version.since >= self._quiet_s
         ]

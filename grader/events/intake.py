@@ -40,12 +40,12 @@ class Intake:
     def look(self, rules: Rules, before: datetime | None = None) -> None:
         """Take in what has settled; of what arrived at a moment or after it, nothing."""
         complaint = ""
-        for dropped in self._inbox.look():
-            if before is None or dropped.arrived < before:
-                complaint = self._file(dropped, rules) or complaint
-        for pushed in self._pushes.look():
-            if before is None or pushed.arrived < before:
-                complaint = self._push(pushed, rules) or complaint
+        found: list[Dropped | Pushed] = [*self._inbox.look(), *self._pushes.look()]
+        for one in sorted(found, key=lambda one: one.arrived):
+            if before is not None and one.arrived >= before:
+                break
+            take = self._file(one, rules) if isinstance(one, Dropped) else self._push(one, rules)
+            complaint = take or complaint
         if complaint and complaint != self._told:
             self._say(complaint)
         self._told = complaint
@@ -78,7 +78,7 @@ class Intake:
             found = []
         except (GraderFault, OSError) as error:
             return f"{dropped.shown} waits: {error}"
-        complaint = self._accept(found, rules)
+        complaint = self._accept(found, rules, dropped.early)
         if not complaint:
             self._inbox.took(dropped)
         return complaint
@@ -92,10 +92,10 @@ class Intake:
             self._say(f"{pushed.shown}: {error}")
             read = []
         else:
-            if not read:
+            if not read and not pushed.early:
                 self._say(f"{pushed.shown}: it holds no hand-in, such as 04_causal_attention.py.")
         found = from_push(pushed, read, rules)
-        complaint = self._accept(found, rules)
+        complaint = self._accept(found, rules, pushed.early)
         if not complaint:
             self._pushes.took(pushed)
         return complaint
@@ -104,13 +104,20 @@ class Intake:
         team = rules.roster.team(name)
         return self._turns.has_room(team, not rules.roster.lists(team))
 
-    def _accept(self, found: Iterable[Arrival], rules: Rules) -> str:
-        """Put into the queue what is new; returns why that cannot be done, for now."""
+    def _accept(self, found: Iterable[Arrival], rules: Rules, early: bool) -> str:
+        """Put into the queue what is new; returns why that cannot be done, for now.
+
+        What was there before the run began is mostly known, which is nobody's news then.
+        """
         for number, arrival in enumerate(found):
             if number == MOST_AT_ONCE:
                 self._say(f"{arrival.source}: only {MOST_AT_ONCE} hand-ins of it are taken.")
                 break
             if arrival.key in self._known:
+                if not early:
+                    self._say(
+                        f"{arrival.source}: {arrival.team} had that of {arrival.challenge} before"
+                    )
                 continue
             try:
                 self._queue.add(arrival)

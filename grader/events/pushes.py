@@ -7,6 +7,7 @@ commit with the name of a stub, such as `04_causal_attention.py`.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +26,12 @@ MOST_BRANCHES: Final = 1000
 
 
 class Pushed(msgspec.Struct, frozen=True):
-    """A tip of a branch. `arrived`: when it was first seen."""
+    """A tip of a branch. `arrived`: when it was first seen; `early`: before the run began."""
 
     branch: str
     commit: str
     arrived: datetime
+    early: bool
 
     @property
     def shown(self) -> str:
@@ -40,17 +42,28 @@ class Pushed(msgspec.Struct, frozen=True):
 class Pushes:
     """The branches of the repository, and which of their tips were taken."""
 
-    def __init__(self, folder: Path, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        quiet_s: float,
+        say: Callable[[str], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._clock = clock
+        # As long as for files: of the same bytes handed in both ways, the first to come is taken first.
+        self._quiet_s = quiet_s
         self._say = say
+        self._monotonic = monotonic
         self._seen: dict[str, Pushed] = {}
+        self._since: dict[Pushed, float] = {}
         self._taken: set[Pushed] = set()
         self._told = ""
         self._first = True
 
     def look(self) -> list[Pushed]:
-        """Return the tips that were not taken, in the order of arrival."""
+        """Return the tips that have settled and were not taken, in the order of arrival."""
         if not self._folder.is_dir():
             return []
         try:
@@ -64,11 +77,14 @@ class Pushes:
         for branch, commit in sorted(tips.items())[:MOST_BRANCHES]:
             known = before.get(branch)
             if known is None or known.commit != commit:
-                known = Pushed(branch, commit, self._stamp(branch))
+                known = Pushed(branch, commit, self._stamp(branch), self._first)
             self._seen[branch] = known
         self._first = False
         self._taken &= set(self._seen.values())
-        return sorted(set(self._seen.values()) - self._taken, key=lambda one: one.arrived)
+        now = self._monotonic()
+        self._since = {one: self._since.get(one, now) for one in self._seen.values()}
+        settled = {one for one, since in self._since.items() if now - since >= self._quiet_s}
+        return sorted(settled - self._taken, key=lambda one: one.arrived)
 
     def restless(self, before: datetime | None = None) -> bool:
         """Whether there is a tip that has not been taken yet, and came before a moment."""

@@ -25,7 +25,7 @@ def handle(team: str) -> str:
     # What Windows keeps for devices, `folder_name` changes.
     if plain and (not short.isascii() or folder_name(short) == short):
         return short
-    return folder_name(team).replace("%", "-").strip("-.") or "team"
+    return re.sub("[%.]", "-", folder_name(team)).strip("-") or "team"
 
 
 class Roster:

@@ -44,7 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     until_closed: bool = False
     """It ends when the event has closed, and takes nothing that comes later."""
     quiet_s: float = 2.0
-    """A file is taken when it has not changed for so long."""
+    """A file or the tip of a branch is taken when it has not changed for so long."""
     look_every_s: float = 0.5
 
 
@@ -72,7 +72,7 @@ class Run:
         waiting, known = remember(queue, store, voice.say)
         clock = Clock(folder.last_look())
         inbox = Inbox(folder.inbox, clock, plan.quiet_s, voice.say)
-        pushes = Pushes(folder.repository, clock, voice.say)
+        pushes = Pushes(folder.repository, clock, plan.quiet_s, voice.say)
         self._intake = Intake(inbox, pushes, queue, turns, known, voice.say)
         self.desk = Desk(terms, grades, turns, queue, store, voice, self._stirred.set)
         for arrival in waiting:
