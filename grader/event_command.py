@@ -205,13 +205,14 @@ def _run(
     rules = read_rules(folder, own)
     slots = batch.slots(slots_wanted(jobs), list(rules.challenges.values()), batch.cores())
     wall, halt, terms = choose(require_walls), threading.Event(), _terms(slots, **grading)
+    voice = Voice()
     with folder.alone(), _halted_by_signals(halt):
         _greet(folder, slots, wall.level)
-        paging = Paging(page_builder(folder), say)
+        paging = Paging(page_builder(folder), voice.say)
         plan = Plan(own, once, until_closed, quiet)
-        running = Run(folder, rules, plan, terms, Benches(slots, wall, halt), paging, Voice())
+        running = Run(folder, rules, plan, terms, Benches(slots, wall, halt), paging, voice)
         running.run(halt)
-        return _ended(folder, running.desk.set_aside)
+        return _ended(folder, running.desk.faults)
 
 
 def _terms(slots: int, device: str, timeout: float | None, memory: int | None) -> Terms:
@@ -234,11 +235,15 @@ def _greet(folder: EventFolder, slots: int, level: Walls) -> None:
 
 
 class Voice:
-    """Verdicts on standard output, one a line; the talk on standard error."""
+    """Verdicts on standard output, one a line; the talk on standard error.
+
+    Where they cannot be written, on a full disk for instance, the event goes on in silence.
+    """
 
     def say(self, text: str) -> None:
         """Tell the organiser something."""
-        say(text)
+        with contextlib.suppress(OSError):
+            say(text)
 
     def verdict(self, score: Score, arrival: Arrival, rules: Rules) -> None:
         """Tell of a score."""
@@ -254,7 +259,8 @@ class Voice:
         if rules.event.closes is not None and arrival.arrived >= rules.event.closes:
             words.append("late")
         line = f"{local(arrival.arrived)}  {score.team}  {score.challenge.id}  {', '.join(words)}"
-        click.echo(printable(line))
+        with contextlib.suppress(OSError):
+            click.echo(printable(line))
 
 
 @contextlib.contextmanager
@@ -274,7 +280,7 @@ def _halted_by_signals(halt: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _ended(folder: EventFolder, set_aside: int) -> int:
+def _ended(folder: EventFolder, faults: int) -> int:
     """Show the standings and what is left to do; returns the exit code."""
     from grader import leaderboard_command as standings
     from grader.events.folder import plural
@@ -298,4 +304,4 @@ def _ended(folder: EventFolder, set_aside: int) -> int:
         say(
             f"{plural(left, 'hand-in')} in the queue without a score. The same command goes on from here."
         )
-    return errors.EXIT_FAULT if set_aside else errors.EXIT_PASSED
+    return errors.EXIT_FAULT if faults else errors.EXIT_PASSED

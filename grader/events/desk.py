@@ -21,8 +21,10 @@ from leaderboard.errors import StoreWriteError
 from leaderboard.score import Score
 from leaderboard.store import Store
 
-TRIES: Final = 3
 REST_S: Final = 5.0
+LONGEST_REST_S: Final = 60.0
+# A hand-in that failed so often by our fault is tried again, but nobody waits for it.
+HOPELESS: Final = 3
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -75,8 +77,6 @@ class Desk:
         stir: Callable[[], None],
     ) -> None:
         self.recorded = 0
-        self.set_aside = 0
-        """Hand-ins that stay in the queue for another run."""
         self._terms = terms
         self._grades = grades
         self._turns = turns
@@ -92,8 +92,13 @@ class Desk:
     @property
     def pending(self) -> int:
         """How many hand-ins will have a score if nothing stops the run."""
-        begun = len(self._running) + len(self._unsaved) + len(self._resting)
-        return len(self._turns) + begun
+        resting = [one for _, one in self._resting if self._tries(one) < HOPELESS]
+        return len(self._turns) + len(self._running) + len(self._unsaved) + len(resting)
+
+    @property
+    def faults(self) -> int:
+        """How many hand-ins have no score by our fault."""
+        return len(self._resting)
 
     def begin(self, rules: Rules) -> None:
         """Grade whose turn it is, as long as a slot is free."""
@@ -136,11 +141,7 @@ class Desk:
     def _begin_one(self, arrival: Arrival, rules: Rules) -> None:
         challenge = rules.challenges.get(arrival.challenge)
         if challenge is None:
-            self.set_aside += 1
-            self._voice.say(
-                f"{arrival.source} of {arrival.team} stays in the queue: the event has no challenge "
-                f"{arrival.challenge} any more."
-            )
+            self._faulted(arrival, f"the event has no challenge {arrival.challenge} any more.")
             return
         attempt = Attempt(
             challenge,
@@ -169,12 +170,16 @@ class Desk:
         self.recorded += 1
         self._voice.verdict(score, arrival, rules)
 
+    def _tries(self, arrival: Arrival) -> int:
+        return self._faults.get(arrival.file_name, 0)
+
     def _faulted(self, arrival: Arrival, message: str) -> None:
-        """Our fault and not theirs: try again after a while; after some tries, in another run."""
-        tries = self._faults[arrival.file_name] = self._faults.get(arrival.file_name, 0) + 1
-        if tries < TRIES:
-            self._resting.append((time.monotonic() + REST_S * tries, arrival))
-        else:
-            self.set_aside += 1
-        then = "Once more in a moment." if tries < TRIES else "It stays in the queue."
-        self._voice.say(f"{arrival.source} of {arrival.team}, our fault: {message} {then}")
+        """Our fault and not theirs: try again after a while, and a longer while each time."""
+        tries = self._faults[arrival.file_name] = self._tries(arrival) + 1
+        rest = min(REST_S * 2 ** (tries - 1), LONGEST_REST_S)
+        self._resting.append((time.monotonic() + rest, arrival))
+        if tries <= HOPELESS:
+            self._voice.say(
+                f"{arrival.source} of {arrival.team} waits, by no fault of theirs: {message} "
+                "It is tried again by itself."
+            )

@@ -11,7 +11,7 @@ from grader.events.arriving import NotTakenError, from_file, from_push
 from grader.events.folder import Rules
 from grader.events.inbox import Dropped, Inbox
 from grader.events.pushes import Pushed, Pushes
-from grader.events.taking_turns import Turns
+from grader.events.taking_turns import GUESTS, Turns
 from grader.events.waiting import Arrival, Key, Queue
 
 MOST_AT_ONCE: Final = 20
@@ -37,18 +37,30 @@ class Intake:
         self._say = say
         self._told = ""
 
-    def look(self, rules: Rules, before: datetime | None = None) -> None:
-        """Take in what has settled; of what arrived at a moment or after it, nothing."""
-        complaint = ""
+    def look(self, rules: Rules, before: datetime | None = None) -> bool:
+        """Take in what has settled, one thing of each team, so that no flood keeps the others waiting.
+
+        Of what arrived at a moment or after it, nothing. Returns whether there is more of somebody.
+        """
+        complaint, served, more = "", set[str](), False
         found: list[Dropped | Pushed] = [*self._inbox.look(), *self._pushes.look()]
         for one in sorted(found, key=lambda one: one.arrived):
             if before is not None and one.arrived >= before:
                 break
+            team = rules.roster.team(one.folder if isinstance(one, Dropped) else one.branch)
+            guest = not rules.roster.lists(team)
+            if not self._turns.has_room(team, guest):
+                continue
+            if (turn := GUESTS if guest else team) in served:
+                more = True
+                continue
+            served.add(turn)
             take = self._file(one, rules) if isinstance(one, Dropped) else self._push(one, rules)
             complaint = take or complaint
         if complaint and complaint != self._told:
             self._say(complaint)
         self._told = complaint
+        return more and not complaint
 
     def restless(self, before: datetime | None = None) -> bool:
         """Whether something that came before a moment was not taken yet."""
@@ -61,8 +73,6 @@ class Intake:
 
     def _file(self, dropped: Dropped, rules: Rules) -> str:
         """Take a file in; returns what keeps us from it, for now."""
-        if not self._has_room(dropped.folder, rules):
-            return ""
         try:
             data: bytes | HandInError = self._inbox.read(dropped)
         except (FileNotFoundError, NotADirectoryError):
@@ -84,8 +94,6 @@ class Intake:
         return complaint
 
     def _push(self, pushed: Pushed, rules: Rules) -> str:
-        if not self._has_room(pushed.branch, rules):
-            return ""
         try:
             read = list(self._pushes.read(pushed, rules.challenges.values()))
         except RepositoryError as error:
@@ -99,10 +107,6 @@ class Intake:
         if not complaint:
             self._pushes.took(pushed)
         return complaint
-
-    def _has_room(self, name: str, rules: Rules) -> bool:
-        team = rules.roster.team(name)
-        return self._turns.has_room(team, not rules.roster.lists(team))
 
     def _accept(self, found: Iterable[Arrival], rules: Rules, early: bool) -> str:
         """Put into the queue what is new; returns why that cannot be done, for now.

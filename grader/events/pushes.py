@@ -23,6 +23,7 @@ from grader.git_objects import Repository
 from grader.submission import MAX_BYTES, Submission
 
 MOST_BRANCHES: Final = 1000
+REST_S: Final = 10.0
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -60,15 +61,18 @@ class Pushes:
         self._since: dict[Pushed, float] = {}
         self._taken: set[Pushed] = set()
         self._told = ""
+        self._not_before = 0.0
         self._first = True
 
     def look(self) -> list[Pushed]:
         """Return the tips that have settled and were not taken, in the order of arrival."""
-        if not self._folder.is_dir():
+        if not self._folder.is_dir() or self._monotonic() < self._not_before:
             return []
         try:
             tips = Repository(self._folder).branches()
         except RepositoryError as error:
+            # Git may have been kept waiting, and everybody with it.
+            self._not_before = self._monotonic() + REST_S
             self._tell(str(error))
             return []
         if len(tips) > MOST_BRANCHES:

@@ -97,7 +97,8 @@ class Run:
 
     def _again(self) -> None:
         self._read_rules_again()
-        self._intake.look(self.rules, self._end())
+        if self._intake.look(self.rules, self._end()):
+            self._stirred.set()
         self._folder.looked()
         before = self.desk.recorded
         self.desk.collect(self.rules)
@@ -138,7 +139,8 @@ def remember(
     done: set[tuple[str, str]] = set()
     for one in store.each():
         if isinstance(one, StoredScore):
-            known.add(key_of_score(one.score))
+            if one.score.status != "grader_fault":
+                known.add(key_of_score(one.score))
             done.add((one.score.team, one.score.id))
         else:
             say(f"skipped {one}")

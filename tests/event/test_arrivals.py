@@ -403,7 +403,8 @@ class Desk:
 
     def look(self) -> list[tuple[str, str, str]]:
         """Team, challenge and problem of what is new."""
-        self.intake.look(self.rules)
+        while self.intake.look(self.rules):
+            pass
         return [(one.team, one.challenge, one.problem) for one in iter(self.turns.next, None)]
 
 
