@@ -15,7 +15,7 @@ import click
 from grader import challenge as challenges
 from grader import errors
 from grader.challenge import Challenge
-from grader.errors import UsageError
+from grader.errors import GraderFault, UsageError
 from grader.front import say
 from leaderboard.text import printable
 
@@ -140,7 +140,15 @@ def run(folder: Path, **options: Any) -> None:
     from grader.events.folder import EventFolder
 
     own = [_own(path) for path in options.pop("own")]
-    raise SystemExit(_run(EventFolder(folder), own, **options))
+    try:
+        code = _run(EventFolder(folder), own, **options)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise GraderFault(
+            f"This machine could not go on: {error.strerror or error}{where}. "
+            "Nothing is lost: the same command goes on from here."
+        ) from error
+    raise SystemExit(code)
 
 
 @click.command()

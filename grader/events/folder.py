@@ -60,12 +60,14 @@ class EventFolder(msgspec.Struct, frozen=True):
         return self.path / ".last-look"
 
     def check(self) -> None:
-        """Raise UsageError unless it is an event folder."""
+        """Raise UsageError unless it is an event folder; make what a run needs and somebody has removed."""
         if not self.rules.is_file():
             raise UsageError(
                 f"{self.path} is no event folder: it holds no {EVENT_FILE}. "
                 "`grader event new DIR` makes one."
             )
+        self.inbox.mkdir(exist_ok=True)
+        owned_folder(self.queue)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
