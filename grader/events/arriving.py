@@ -34,6 +34,11 @@ class NotTakenError(Exception):
     """What lies there is no hand-in; says why."""
 
 
+def team_of(name: str, rules: Rules) -> str:
+    """Return the team of a folder or branch, as its scores call it."""
+    return rules.roster.team(team_name(name))
+
+
 def from_file(dropped: Dropped, data: bytes | HandInError, rules: Rules) -> list[Arrival]:
     """Return the hand-ins in a file of the inbox; raises NotTakenError, and GraderFault for our disk."""
     found: Iterable[tuple[Challenge, str, Read]]
@@ -47,7 +52,7 @@ def from_file(dropped: Dropped, data: bytes | HandInError, rules: Rules) -> list
         raise NotTakenError("its name tells no challenge of this event; 04.py would tell 04.")
     else:
         found = [(challenge, dropped.name, _checked(dropped.name, data))]
-    team = rules.roster.team(team_name(dropped.folder))
+    team = team_of(dropped.team, rules)
     return [
         _arrival(team, one, dropped.arrived, shown, dropped.shown, read)
         for one, shown, read in found
@@ -58,7 +63,7 @@ def from_push(
     pushed: Pushed, found: Iterable[tuple[Challenge, Read]], rules: Rules
 ) -> list[Arrival]:
     """Return the hand-ins in a tip of a branch."""
-    team = rules.roster.team(team_name(pushed.branch))
+    team = team_of(pushed.team, rules)
     return [
         _arrival(team, one, pushed.arrived, one.starter.name, pushed.shown, read)
         for one, read in found

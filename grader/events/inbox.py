@@ -35,7 +35,8 @@ class Dropped(msgspec.Struct, frozen=True):
     """A file in a team's folder that has settled. `arrived`: when this version was first seen; `early`:
     before the run began."""
 
-    folder: str
+    team: str
+    """The name of the folder."""
     name: str
     arrived: datetime
     early: bool
@@ -43,7 +44,7 @@ class Dropped(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """Where it lies, for people."""
-        return f"inbox/{self.folder}/{self.name}"
+        return f"inbox/{self.team}/{self.name}"
 
 
 class _Version:
@@ -105,7 +106,7 @@ class Inbox:
 
     def took(self, dropped: Dropped) -> None:
         """Take note that this version is done with."""
-        version = self._seen.get((dropped.folder, dropped.name))
+        version = self._seen.get((dropped.team, dropped.name))
         if version is not None and version.arrived == dropped.arrived:
             version.taken = True
 
@@ -117,12 +118,12 @@ class Inbox:
         most = MAX_ARCHIVE if is_archive(Path(dropped.name)) else MAX_BYTES
         if os.open not in os.supports_dir_fd:
             # Windows: there, too, nobody makes a pipe or a link in a folder without being somebody.
-            path = self._folder / dropped.folder / dropped.name
+            path = self._folder / dropped.team / dropped.name
             _check_kind(dropped.name, path.lstat())
             with path.open("rb") as file:
                 return file.read(most + 1)
         # By the folder's descriptor: its name may come to mean another folder at any time.
-        with _opened(self._folder / dropped.folder, os.O_RDONLY | _DIRECTORY) as folder:
+        with _opened(self._folder / dropped.team, os.O_RDONLY | _DIRECTORY) as folder:
             return _read_in(folder, dropped.name, most)
 
     def _stamp(self, status: os.stat_result) -> datetime:

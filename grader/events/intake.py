@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
 from grader.errors import GraderFault, HandInError, RepositoryError
-from grader.events.arriving import NotTakenError, from_file, from_push
+from grader.events.arriving import NotTakenError, from_file, from_push, team_of
 from grader.events.folder import Rules
 from grader.events.inbox import Dropped, Inbox
 from grader.events.pushes import Pushed, Pushes
@@ -15,6 +16,7 @@ from grader.events.taking_turns import GUESTS, Turns
 from grader.events.waiting import Arrival, Key, Queue
 
 MOST_AT_ONCE: Final = 20
+LONGEST_S: Final = 1.0
 
 
 class Intake:
@@ -38,20 +40,23 @@ class Intake:
         self._told = ""
 
     def look(self, rules: Rules, before: datetime | None = None) -> bool:
-        """Take in what has settled, one thing of each team, so that no flood keeps the others waiting.
+        """Take in what has settled; of what arrived at a moment or after it, nothing.
 
-        Of what arrived at a moment or after it, nothing. Returns whether there is more of somebody.
+        One thing of each team, and for a second only, so that no flood keeps others or gradings waiting.
+        Returns whether there is more of somebody.
         """
         complaint, served, more = "", set[str](), False
+        until = time.monotonic() + LONGEST_S
         found: list[Dropped | Pushed] = [*self._inbox.look(), *self._pushes.look()]
         for one in sorted(found, key=lambda one: one.arrived):
             if before is not None and one.arrived >= before:
                 break
-            team = rules.roster.team(one.folder if isinstance(one, Dropped) else one.branch)
+            team = team_of(one.team, rules)
             guest = not rules.roster.lists(team)
+            turn = GUESTS if guest else team
             if not self._turns.has_room(team, guest):
                 continue
-            if (turn := GUESTS if guest else team) in served:
+            if turn in served or time.monotonic() > until:
                 more = True
                 continue
             served.add(turn)

@@ -29,7 +29,8 @@ REST_S: Final = 10.0
 class Pushed(msgspec.Struct, frozen=True):
     """A tip of a branch. `arrived`: when it was first seen; `early`: before the run began."""
 
-    branch: str
+    team: str
+    """The name of the branch."""
     commit: str
     arrived: datetime
     early: bool
@@ -37,7 +38,7 @@ class Pushed(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """What it is, for people."""
-        return f"push {self.commit[:10]} of {self.branch}"
+        return f"push {self.commit[:10]} of {self.team}"
 
 
 class Pushes:
