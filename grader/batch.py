@@ -264,12 +264,12 @@ def _read_again(job: Job) -> Submission | None:
         except HandInError:
             continue
         if submission.sha256 == job.sha256:
-            return _nameless(submission, job.challenge)
+            return nameless(submission, job.challenge)
     return None
 
 
-def _nameless(submission: Submission, challenge: Challenge) -> Submission:
-    """A single file under the stub's name: messages go to teams that have called it otherwise."""
+def nameless(submission: Submission, challenge: Challenge) -> Submission:
+    """Return a single file under the stub's name: messages go to teams that have called it otherwise."""
     if len(submission.files) > 1:
         return submission
     (data,) = submission.files.values()

@@ -125,7 +125,7 @@ def _carried_out(
 def _conditions(hand_ins: Sequence[HandIn], options: Options, began: datetime) -> batch.Conditions:
     challenges = {one.entry.challenge.id: one.entry.challenge for one in hand_ins}
     available = batch.cores()
-    slots = batch.slots(_count(options.jobs), list(challenges.values()), available)
+    slots = batch.slots(slots_wanted(options.jobs), list(challenges.values()), available)
     limits = {
         key: changed_limits(
             batch.threads(one.limits, slots, available), options.timeout, options.memory
@@ -137,7 +137,8 @@ def _conditions(hand_ins: Sequence[HandIn], options: Options, began: datetime) -
     return batch.Conditions(slots, device, options.seed, limits, wall, began)
 
 
-def _count(jobs: str) -> int | None:
+def slots_wanted(jobs: str) -> int | None:
+    """Return the number of slots that -j asks for, None for auto; raises UsageError."""
     if jobs == "auto":
         return None
     if not jobs.isdecimal() or int(jobs) < 1:

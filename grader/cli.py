@@ -13,6 +13,7 @@ from grader import challenge as challenges
 from grader import errors, keyring, signatures
 from grader.challenge import Challenge
 from grader.ci_command import ci
+from grader.event_command import event, handout
 from grader.export_command import export
 from grader.front import (
     CHALLENGE,
@@ -357,6 +358,8 @@ main.add_command(scores)
 main.add_command(seal)
 main.add_command(export)
 main.add_command(ci)
+main.add_command(event)
+main.add_command(handout)
 
 
 def exit_code(score: Score) -> int:

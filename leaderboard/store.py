@@ -223,7 +223,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _publish(data: bytes, folder: Path, stem: str) -> Path:
@@ -236,7 +236,7 @@ def _publish(data: bytes, folder: Path, stem: str) -> Path:
             continue
         try:
             target = _place(temporary, data, folder, stem)
-            _sync_folder(folder)
+            sync_folder(folder)
             return target
         except FileNotFoundError:
             # On a file system whose locks bind only some machines, another may have swept it.
@@ -309,7 +309,8 @@ def _holds(path: Path, data: bytes) -> bool:
         return False
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can."""
     # Windows cannot open a folder and some network file systems cannot sync one.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

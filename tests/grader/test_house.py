@@ -31,7 +31,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
         " grader.opening",
         "grader.advice grader.starting grader.transport grader.tolerance grader.operators grader.replay"
-        " grader.comparing grader.keys grader.watching grader.git_process grader.git_objects",
+        " grader.comparing grader.keys grader.watching grader.git_process grader.git_objects"
+        " grader.handout",
         "grader.entries",
         "grader.ci grader.ci.layout grader.ci.guarding",
         "grader.session",
@@ -41,14 +42,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.supervising grader.grading grader.warm grader.planning",
         "grader.following grader.pool grader.verify",
         "grader.batch",
-        "grader.ci.finding grader.ci.policy grader.ci.grading grader.ci.packing",
+        "grader.ci.finding grader.ci.policy grader.ci.grading grader.ci.packing grader.events.",
         "grader.ci.report grader.ci.markdown grader.ci.annotations",
         "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
         " grader.leaderboard_command grader.scores_command grader.seal_command grader.ci_command"
-        " grader.export_command grader.front"
+        " grader.event_command grader.export_command grader.front"
         " grader.cli grader.__main__",
     )
 )
@@ -74,10 +75,14 @@ SUPERVISOR = [
         "devices",
         "doctor",
         "entries",
+        "event_command",
+        "events.making",
+        "events.running",
         "export_command",
         "following",
         "front",
         "grading",
+        "handout",
         "keyring",
         "keys",
         "leaderboard_command",
@@ -258,6 +263,7 @@ SPEAKING = {
     "grader.batch_command",
     "grader.ci_command",
     "grader.doctor_command",
+    "grader.event_command",
     "grader.front",
     "grader.leaderboard_command",
     "grader.scores_command",

@@ -1,0 +1,75 @@
+"""The page of standings, built beside the gradings: one build at a time, the last after the last score."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from grader.events.clock import utc_now
+from grader.events.folder import EventFolder
+from leaderboard.event import load_event
+from leaderboard.store import Store
+
+Build = Callable[[], None]
+
+
+def page_builder(folder: EventFolder) -> Build | None:
+    """Return what builds the page of an event; None where this version of the kit makes no pages."""
+    try:
+        if importlib.util.find_spec("leaderboard.page.build") is None:
+            return None
+    except ModuleNotFoundError:
+        return None
+
+    def build() -> None:
+        pages: Any = importlib.import_module("leaderboard.page.build")
+        scores, _ = Store(folder.scores).read()
+        pages.build(scores, load_event(folder.rules), folder.page, utc_now())
+
+    return build
+
+
+class Paging:
+    """Builds in a thread of its own whenever the scores have changed."""
+
+    def __init__(self, build: Build | None, say: Callable[[str], None]) -> None:
+        self._build = build
+        self._say = say
+        self._changed = threading.Event()
+        self._ending = False
+        self._told = ""
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+        if build is not None:
+            self._thread.start()
+
+    def changed(self) -> None:
+        """There is a new score, or another rule."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """Build once more if anything has changed, and end."""
+        self._ending = True
+        self._changed.set()
+        if self._build is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending:
+            self._changed.wait()
+            self._changed.clear()
+            self._try()
+
+    def _try(self) -> None:
+        told = ""
+        try:
+            if self._build is not None:
+                self._build()
+        except Exception as error:
+            # A page that cannot be built must not end the event.
+            told = f"The page was not built: {error}"
+        if told and told != self._told:
+            self._say(told)
+        self._told = told
