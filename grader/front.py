@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 import grader
 from grader import challenge as challenges
 from grader.challenge import Challenge
-from leaderboard.store import Store
+from leaderboard.event import NO_EVENT, Event, load_event
+from leaderboard.store import EVENT_FILE, Store
 from leaderboard.text import printable
 
 
@@ -47,6 +48,13 @@ store_option = click.option(
 )
 
 
+event_option = click.option(
+    "--event",
+    type=click.Path(path_type=Path),
+    help="The event's rules [default: leaderboard.toml in the store, or here].",
+)
+
+
 def store_at(path: Path | None) -> Store:
     """Return the store: as told, else the clone's own folder, else ./leaderboard/scores."""
     if path is None:
@@ -54,6 +62,19 @@ def store_at(path: Path | None) -> Store:
         base = clone if (clone / "pyproject.toml").is_file() else Path.cwd()
         path = base / "leaderboard" / "scores"
     return Store(path)
+
+
+def event_files(store: Store, path: Path | None) -> list[Path]:
+    """Return where the event may be: as told, else in the store, else here."""
+    return [path] if path is not None else [store.path / EVENT_FILE, Path(EVENT_FILE)]
+
+
+def event_of(store: Store, path: Path | None) -> Event:
+    """Return the event: as told, else the first that is there, else none."""
+    for found in event_files(store, path):
+        if path is not None or found.is_file():
+            return load_event(found)
+    return NO_EVENT
 
 
 def say(text: str) -> None:

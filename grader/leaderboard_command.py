@@ -13,15 +13,15 @@ import msgspec
 
 from grader import challenge as challenges
 from grader.errors import UsageError
-from grader.front import report, say
+from grader.front import event_of, report, say
 from leaderboard.attempts import Attempt, judge_attempts
-from leaderboard.event import NO_EVENT, Event, load_event
+from leaderboard.event import Event
 from leaderboard.formats import DEFAULT_FORMAT, FOR_PROGRAMS, check_format
 from leaderboard.listings import history, render_history, render_mistakes, render_stats, stats
 from leaderboard.overall import overall
 from leaderboard.ranking import rank_attempts
 from leaderboard.score import Score, Walls
-from leaderboard.store import EVENT_FILE, Problem, Store
+from leaderboard.store import Problem, Store
 from leaderboard.table import render, render_overall
 from leaderboard.text import printable
 from leaderboard.times import moment
@@ -56,7 +56,7 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     """Print what was asked for."""
     options.check()
     since = moment(options.since, datetime.now(UTC)) if options.since else None
-    event = _event(store, options.event)
+    event = event_of(store, options.event)
     scores = list(_read(store, whole=options.as_stats))
     _warn(event, {score.challenge.id for score in scores})
     # Judged before anything is left out, so that a filter never turns an attempt that is one too
@@ -103,16 +103,6 @@ def _warn(event: Event, attempted: set[str]) -> None:
             say(
                 f"warning: the event names a challenge {name!r}; there is none, nor any score of it"
             )
-
-
-def _event(store: Store, path: Path | None) -> Event:
-    """The event: as told, else the one in the store, else the one here, else none."""
-    if path is not None:
-        return load_event(path)
-    for found in (store.path / EVENT_FILE, Path(EVENT_FILE)):
-        if found.is_file():
-            return load_event(found)
-    return NO_EVENT
 
 
 def _chosen(

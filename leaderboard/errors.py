@@ -12,6 +12,7 @@ LeaderboardError
 │   ├── ScoreNotFoundError
 │   └── AmbiguousScoreError
 ├── EventError                 the event file, or a time on the command line, cannot be understood
+├── PageError                  the folder of the page cannot be used
 └── UnknownFormatError         no such table format
 """
 
@@ -62,6 +63,10 @@ class AmbiguousScoreError(StoreError):
 
 class EventError(LeaderboardError):
     """The event file, or a time that was given, cannot be understood."""
+
+
+class PageError(LeaderboardError):
+    """The folder of the page is not ours to write to, or cannot be written."""
 
 
 class UnknownFormatError(LeaderboardError):

@@ -24,7 +24,7 @@ ORDER = [
     "event",
     "attempts",
 ]
-ORDER += ["ranking", "overall", "formats", "table", "listings", "checking", "export"]
+ORDER += ["ranking", "overall", "progress", "formats", "table", "listings", "checking", "export"]
 
 
 def imported(path: Path) -> set[str]:

@@ -1,0 +1,70 @@
+"""What `grader page` does: read the store and the event, write the pages, and serve them if asked to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from grader.errors import UsageError
+from grader.front import event_files, event_of, report, say
+from leaderboard.page.build import build
+from leaderboard.page.live import serve
+from leaderboard.page.names import INDEX
+from leaderboard.page.server import PageServer
+from leaderboard.score import rfc3339
+from leaderboard.store import Store
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says; the names are those of its options."""
+
+    out: Path
+    event: Path | None
+    live: bool
+    port: int
+    title: str
+
+
+def run(store: Store, options: Options) -> None:
+    """Write the pages once, or until Ctrl-C."""
+    _keep_apart(store, options.out)
+    if options.live:
+        _serve(store, options)
+        return
+    pages, _ = _build(store, options)
+    click.echo(options.out / INDEX)
+    say(f"{len(pages)} pages")
+
+
+def _build(store: Store, options: Options) -> tuple[Sequence[Path], str]:
+    scores, problems = store.read()
+    report(problems)
+    now = datetime.now(UTC)
+    event = event_of(store, options.event)
+    pages = build(scores, event, options.out, now, title=options.title, live=options.live)
+    return pages, rfc3339(now)
+
+
+def _serve(store: Store, options: Options) -> None:
+    # Before anything is watched: what cannot be written, or read, is an error and no news.
+    _build(store, options)
+    server = PageServer(options.out, options.port)
+    click.echo(server.address)
+    say("Ctrl-C ends it.")
+    rules = event_files(store, options.event)
+    try:
+        serve(server, store, rules, lambda: _build(store, options), say, threading.Event())
+    except KeyboardInterrupt:
+        say("Stopped. The pages stay as they are.")
+
+
+def _keep_apart(store: Store, out: Path) -> None:
+    """Pages in the store would be found there as files that are no scores."""
+    folder, target = store.path.resolve(), out.resolve()
+    if target == folder or folder in target.parents:
+        raise UsageError(f"{out} lies in the store: name a folder elsewhere with --out.")
