@@ -17,7 +17,7 @@ from leaderboard.page.live import serve
 from leaderboard.page.names import INDEX
 from leaderboard.page.server import PageServer
 from leaderboard.score import rfc3339
-from leaderboard.store import Store
+from leaderboard.store import Problem, Store
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +36,16 @@ def run(store: Store, options: Options) -> None:
     if options.live:
         _serve(store, options)
         return
-    pages, _ = _build(store, options)
+    pages, _ = _build(store, options, set())
     click.echo(options.out / INDEX)
     say(f"{len(pages)} pages")
 
 
-def _build(store: Store, options: Options) -> tuple[Sequence[Path], str]:
+def _build(store: Store, options: Options, told: set[Problem]) -> tuple[Sequence[Path], str]:
+    """Make the pages; what is wrong in the store is reported once."""
     scores, problems = store.read()
-    report(problems)
+    report(one for one in problems if one not in told)
+    told.update(problems)
     now = datetime.now(UTC)
     event = event_of(store, options.event)
     pages = build(scores, event, options.out, now, title=options.title, live=options.live)
@@ -51,14 +53,15 @@ def _build(store: Store, options: Options) -> tuple[Sequence[Path], str]:
 
 
 def _serve(store: Store, options: Options) -> None:
+    told: set[Problem] = set()
     # Before anything is watched: what cannot be written, or read, is an error and no news.
-    _build(store, options)
+    _build(store, options, told)
     server = PageServer(options.out, options.port)
     click.echo(server.address)
     say("Ctrl-C ends it.")
     rules = event_files(store, options.event)
     try:
-        serve(server, store, rules, lambda: _build(store, options), say, threading.Event())
+        serve(server, store, rules, lambda: _build(store, options, told), say, threading.Event())
     except KeyboardInterrupt:
         say("Stopped. The pages stay as they are.")
 
@@ -66,5 +69,7 @@ def _serve(store: Store, options: Options) -> None:
 def _keep_apart(store: Store, out: Path) -> None:
     """Pages in the store would be found there as files that are no scores."""
     folder, target = store.path.resolve(), out.resolve()
-    if target == folder or folder in target.parents:
-        raise UsageError(f"{out} lies in the store: name a folder elsewhere with --out.")
+    if target == folder or folder in target.parents or target in folder.parents:
+        raise UsageError(
+            f"{out} and the store {store.path} lie in one another: name a folder elsewhere with --out."
+        )

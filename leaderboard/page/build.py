@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from leaderboard.score import Score
 from leaderboard.text import printable
 
 MANIFEST = ".pages.json"
-_TEMPORARY = ".page-"
+_TEMPORARY = ".grader-page-"
+PATIENCE_S = 10.0
+"""How long one build waits for another in the same folder."""
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,10 +52,11 @@ def build(
 
     The same scores, event and time give the same bytes, whatever the order. Raises `PageError`.
     """
-    site = gather(scores, event, now, title)
+    pages = dict(render(gather(scores, event, now, title), live))
     try:
-        known = _prepare(out)
-        return _write(dict(render(site, live)), out, known)
+        out.mkdir(parents=True, exist_ok=True)
+        with _alone(out):
+            return _write(pages, out, _known(out))
     except OSError as error:
         raise PageError(
             printable(f"Cannot write the page to {out}: {error.strerror or error}. ")
@@ -60,10 +64,32 @@ def build(
         ) from error
 
 
-def _prepare(out: Path) -> set[str]:
-    """Make sure of the folder; the pages that an earlier build has left in it."""
-    out.mkdir(parents=True, exist_ok=True)
-    _sweep(out)
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """While no other build is at work in the folder."""
+    held = out / f"{_TEMPORARY}lock.tmp"
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        _sweep(out)
+        try:
+            file = create_held(held)
+            break
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise PageError(
+                    printable(f"Another build is at work in {out}. Wait for it, name another ")
+                    + f"folder with --out, or remove {held.name} there if there is none."
+                ) from None
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        held.unlink(missing_ok=True)
+        file.close()
+
+
+def _known(out: Path) -> set[str]:
+    """The pages that an earlier build has left. Raises `PageError` if there is anything else."""
     known = _read_manifest(out / MANIFEST)
     foreign = [
         entry.name

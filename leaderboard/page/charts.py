@@ -7,6 +7,7 @@ and for narrow pages, since letters must not shrink with it.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,7 @@ from leaderboard.page.svg import (
     length_text,
     line,
     nice,
+    nice_factors,
     number_axis,
     spread,
     time_axis,
@@ -32,11 +34,13 @@ from leaderboard.score import Score
 NO_STRIP = Markup("")
 FOLLOWED = 8
 """How many lines have a name and dashes of their own."""
+LEADERS = 5
+"""Who led is shown of so many teams: the one that leads, and those that led longest."""
 MAX_POINTS = 150
 
 WIDE = Frame(name="wide", width=1080, height=410, left=48, right=220, top=14, bottom=36, text=17)
 HALF = Frame(name="wide", width=760, height=380, left=40, right=180, top=14, bottom=32, text=14)
-NARROW = Frame(name="narrow", width=358, height=300, left=34, right=104, top=10, bottom=28, text=12)
+NARROW = Frame(name="narrow", width=358, height=300, left=34, right=112, top=10, bottom=28, text=12)
 STRIP_WIDTH, STRIP_HEIGHT, STRIP_GAP = 120, 12, 1.5
 
 Draw = Callable[[Frame], list[Markup]]
@@ -69,7 +73,8 @@ def totals(series: Sequence[Series], x0: float, x1: float) -> Markup:
         if ticks[-1] < top:
             ticks.append(2 * ticks[-1] - ticks[-2])
         frame = msgspec.structs.replace(frame, x0=x0, x1=x1, y1=ticks[-1])
-        return [*grid(frame, ticks), *time_axis(frame), *_lines(frame, series, steps=True)]
+        marks = {tick: f"{tick:g}" for tick in ticks}
+        return [*grid(frame, marks), *time_axis(frame), *_lines(frame, series, steps=True)]
 
     return _both("totals", "Points over time", desc, draw)
 
@@ -81,7 +86,7 @@ def scores_over_time(series: Sequence[Series], x0: float, x1: float) -> Markup:
     def draw(frame: Frame) -> list[Markup]:
         frame = msgspec.structs.replace(frame, x0=x0, x1=x1, y1=100.0)
         return [
-            *grid(frame, [0, 25, 50, 75, 100]),
+            *grid(frame, {tick: f"{tick}" for tick in (0, 25, 50, 75, 100)}),
             *time_axis(frame),
             *_lines(frame, series, steps=True),
         ]
@@ -95,34 +100,39 @@ def learning_curves(series: Sequence[Series]) -> Markup:
     What a hand-in reports can be anything. So the sides follow the middle of the field, and what lies
     beyond them runs along the edge.
     """
-    right = 1.5 * statistics.median(one.points[-1][0] for one in series) or 1.0
-    top = 1.2 * statistics.median(one.points[0][1] for one in series)
-    right = min(right, max(x for one in series for x, _ in one.points) or 1.0, 1e9)
+    ends = [x for one in series for x, _ in one.points]
+    right = min(1.5 * statistics.median(one.points[-1][0] for one in series), max(ends), 1e9) or 1.0
+    top = 1.1 * statistics.median(one.points[0][1] for one in series)
     top = min(max(top, 1.0), 1e9)
-    desc = "Training loss over seconds, as the hand-ins report it. " + _told(series)
-    held = [
-        msgspec.structs.replace(
-            one, points=tuple((min(x, right), min(max(y, 0.0), top)) for x, y in one.points)
-        )
+    least = min(max(y, top / 100) for one in series for _, y in one.points)
+    low = min(least * 0.95, top / 2)
+
+    def held(x: float, y: float) -> tuple[float, float]:
+        return min(x, right), math.log(min(max(y, low), top))
+
+    drawn = [
+        msgspec.structs.replace(one, points=tuple(held(x, y) for x, y in one.points))
         for one in series
     ]
-    least = min(y for one in held for _, y in one.points)
-    low = max(0.0, least - (top - least) / 20) if least < top else 0.0
+    desc = "Training loss over seconds, as the hand-ins report it. " + _told(series)
 
     def draw(frame: Frame) -> list[Markup]:
-        frame = msgspec.structs.replace(frame, x1=right, y0=low, y1=top)
-        ticks = nice(low, top, 5)
-        return [*grid(frame, ticks), *number_axis(frame, "s"), *_lines(frame, held, steps=False)]
+        frame = msgspec.structs.replace(frame, x1=right, y0=math.log(low), y1=math.log(top))
+        ticks = {math.log(tick): f"{tick:g}" for tick in nice_factors(low, top)}
+        axes = [*grid(frame, ticks), *number_axis(frame, "s")]
+        return [*axes, *_lines(frame, drawn, steps=False)]
 
     return _both("curves", "Learning curves", desc, draw, (HALF, NARROW))
 
 
 def leads(stints: Sequence[Stint], x0: float, x1: float) -> Markup:
-    """Who led when: a row for each team that did, the one that leads now first."""
+    """Who led when: a row for each team, the latest first."""
     rows: dict[str, list[Stint]] = {}
     for stint in reversed(stints):
         rows.setdefault(stint.name, []).append(stint)
-    names = list(rows)[:FOLLOWED]
+    now, *others = rows
+    longest = sorted(others, key=lambda name: -led_for(rows[name]))[: LEADERS - 1]
+    names = [now, *(name for name in others if name in longest)]
     desc = "Teams that led, the latest first: " + "; ".join(
         f"{label(name)} for {length_text(led_for(rows[name]))}" for name in names
     )

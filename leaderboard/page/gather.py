@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from leaderboard.attempts import Attempt, judge_attempts
 from leaderboard.event import Event
-from leaderboard.formats import NOTHING
 from leaderboard.listings import Stats, stats
 from leaderboard.overall import OverallRow, entries_of, overall
 from leaderboard.page import charts, figures
@@ -104,14 +103,14 @@ def _challenge_page(name: str, attempts: list[Attempt], found: _Found) -> Challe
     counted = numbers.attempts if numbers else 0
     return ChallengePage(
         link=challenge_link(name),
-        title=label(numbers.title, 80) if numbers else "",
+        title=label(numbers.title, 80) if numbers and numbers.title else "",
         weight=f"{weights.get(name, 1.0):g}",
         metric_name=label(metrics.pop()) if len(metrics) == 1 else "metric" if metrics else "",
         standings=tuple(_standing_line(row, found) for row in rows),
         attempts=counted,
         teams=numbers.teams if numbers else 0,
         passed_teams=numbers.passed_teams if numbers else 0,
-        pass_rate=f"{numbers.passed_attempts / counted:.0%}" if numbers and counted else NOTHING,
+        pass_rate=f"{numbers.passed_attempts / counted:.0%}" if numbers and counted else "–",
         median_to_pass=_median(numbers),
         hardest=label(numbers.hardest, WIDE) if numbers and numbers.hardest else "",
         specs=_spec_counts(attempts),
@@ -125,7 +124,7 @@ def _challenge_page(name: str, attempts: list[Attempt], found: _Found) -> Challe
 
 def _median(numbers: Stats | None) -> str:
     if numbers is None or numbers.median_to_pass is None:
-        return NOTHING
+        return "–"
     return f"{numbers.median_to_pass:g}"
 
 

@@ -18,6 +18,8 @@ STEP_MS: Final = 50
 # Rules may lie anywhere and be renamed over; and what no system tells of, such as a folder that was
 # removed and made again, is looked at as often as this.
 LOOK_EVERY_MS: Final = 1000
+BLIND_S: Final = 5.0
+"""How often the pages are made where nothing can be watched."""
 
 Build: TypeAlias = Callable[[], tuple[Sequence[Path], str]]
 """Makes the pages, and returns them with the stamp that they carry."""
@@ -58,15 +60,19 @@ def changes(store: Store, rules: Sequence[Path], stopped: threading.Event) -> It
         yield
         # For what came before the watch stood.
         again = True
-        for changed in _ticks(store.path, stopped):
-            if _stamp([store.path], whole=False) != root:
-                break
-            now = _stamp(rules)
-            if changed or again or now != seen:
-                seen = now
-                yield
-            # What was written into a new folder before it was watched is told by nobody.
-            again = any(Path(path).is_dir() for _, path in changed)
+        try:
+            for changed in _ticks(store.path, stopped):
+                if _stamp([store.path], whole=False) != root:
+                    break
+                now = _stamp(rules)
+                if changed or again or now != seen:
+                    seen = now
+                    yield
+                # What was written into a new folder before it was watched is told by nobody.
+                again = any(Path(path).is_dir() for _, path in changed)
+        except (OSError, RuntimeError):
+            # The system has no watch left, which watchfiles tells by a RuntimeError's nameless child.
+            stopped.wait(BLIND_S)
 
 
 def _ticks(folder: Path, stopped: threading.Event) -> Iterator[set[tuple[watchfiles.Change, str]]]:

@@ -7,7 +7,7 @@ styles. Whatever text goes in is escaped by `Markup.format`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from markupsafe import Markup
@@ -120,13 +120,13 @@ def number_axis(frame: Frame, unit: str) -> list[Markup]:
     return parts
 
 
-def grid(frame: Frame, ticks: Sequence[float]) -> list[Markup]:
-    """Hairlines across, each with its number at the left."""
+def grid(frame: Frame, ticks: Mapping[float, str]) -> list[Markup]:
+    """Hairlines across, each with its words at the left."""
     parts = []
-    for tick in ticks:
+    for tick, text in ticks.items():
         y = frame.y(tick)
         parts.append(line(frame.left, y, frame.end, y, "grid"))
-        parts.append(words(frame.left - 8, y + frame.text * 0.35, f"{tick:g}", "tick", "end"))
+        parts.append(words(frame.left - 8, y + frame.text * 0.35, text, "tick", "end"))
     return parts
 
 
@@ -137,6 +137,15 @@ def nice(low: float, high: float, count: int) -> list[float]:
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(step * number, 10) for number in range(first, last + 1)]
+
+
+def nice_factors(low: float, high: float) -> list[float]:
+    """Round numbers from `low` to `high`, about as far apart on a logarithmic scale."""
+    steps = (1, 1.5, 2, 3, 4, 6, 8) if high / low < 20 else (1, 3)
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    # By text, for 3 * 10**-1 is not 0.3.
+    found = [float(f"{step}e{power}") for power in powers for step in steps]
+    return [one for one in found if low <= one <= high]
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_scores import EVENT, HOSTILE, NOW, attempt, hostile_scores
+from page_scores import EVENT, HOSTILE, NOW, attempt, hack_day, hostile_scores
 
+from leaderboard.event import Entry, Event
 from leaderboard.page.build import build
 from leaderboard.page.live import serve
 from leaderboard.page.names import file_name, label
@@ -167,12 +168,25 @@ def test_a_small_page_scrolls_one_way(browser: Any, site: Path, kind: str) -> No
         assert tab.page.evaluate("document.documentElement.scrollWidth") == SMALL[0]
 
 
-def test_the_projector_needs_no_scrolling(browser: Any, plain: Path) -> None:
-    """At 1920×1080 the view for the projector is on the screen as a whole."""
+@pytest.mark.parametrize(("teams", "challenges"), [(3, 3), (12, 5), (60, 5), (12, 12), (12, 30)])
+def test_the_projector_needs_no_scrolling(
+    browser: Any, tmp_path: Path, teams: int, challenges: int
+) -> None:
+    """At 1920×1080 the view for the projector is on the screen as a whole, whoever takes part."""
+    names = [f"The team of number {number}" for number in range(teams)]
+    ours = ("01", "02", "03", "04", "05")[:challenges]
+    more = tuple(Entry(id=f"{number:02}") for number in range(6, challenges + 1))
+    entries = (*(Entry(id=key) for key in ours), *more)
+    event = Event(title=EVENT.title, closes=EVENT.closes, challenges=entries)
+    build(hack_day(8 * teams, names, ours), event, tmp_path, NOW)
     with Tab(browser) as tab:
-        tab.page.goto((plain / "index.html").as_uri())
+        tab.page.goto((tmp_path / "index.html").as_uri())
 
-        assert tab.page.evaluate("document.documentElement.scrollHeight") <= WIDE[1]
+        height, width = tab.page.evaluate(
+            "[document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
+        )
+        assert height <= WIDE[1]
+        assert width <= WIDE[0]
 
 
 def test_a_table_is_sorted_by_keyboard(browser: Any, plain: Path) -> None:

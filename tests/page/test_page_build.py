@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from page_scores import EVENT, HOSTILE, NOW, attempt, hack_day, hostile_scores
 
 from leaderboard.errors import PageError
 from leaderboard.event import NO_EVENT, Event, Team
+from leaderboard.locks import create_held
 from leaderboard.page import build as building
 from leaderboard.page.build import MANIFEST, build
 from leaderboard.page.names import file_name
@@ -76,7 +78,8 @@ def test_no_page_refers_to_anything_outside(tmp_path: Path, day: list[Score]) ->
 
 def test_no_hostile_text_becomes_markup(tmp_path: Path) -> None:
     """Tags, quotes and templates in names and messages are text."""
-    for page in build(hostile_scores(), EVENT, tmp_path / "page", NOW):
+    # Without an event, every challenge has a page.
+    for page in build(hostile_scores(), NO_EVENT, tmp_path / "page", NOW):
         text = page.read_text("utf-8")
 
         assert text.count("<script") == 1
@@ -170,17 +173,60 @@ def test_a_build_that_was_interrupted_is_finished_by_the_next(
         patch.setattr(building, "_replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
             build(day, EVENT, tmp_path / "page", NOW)
-    (tmp_path / "page" / ".page-0123.tmp").write_bytes(b"<!doc")
+    (tmp_path / "page" / ".grader-page-0123.tmp").write_bytes(b"<!doc")
     pages = build(day[:3], EVENT, tmp_path / "page", NOW)
 
     assert set(contents(tmp_path / "page")) == {page.name for page in pages} | {MANIFEST}
 
 
-@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may all")
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    """Without permission, the error names the folder and what to do."""
-    tmp_path.chmod(0o500)
-    with pytest.raises(PageError, match="--out"):
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit that POSIX has")
+def test_a_full_disk_is_a_sentence_and_the_pages_stay(tmp_path: Path, day: list[Score]) -> None:
+    """When no page can be written, the error names the folder, and the old pages are whole."""
+    import resource
+
+    build(day[:5], EVENT, tmp_path, NOW)
+    before = contents(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The system's signal for it is ignored by Python, so a write ends as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(PageError, match="--out"):
+            build(day, EVENT, tmp_path, NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    after = contents(tmp_path)
+    build(day[:5], EVENT, tmp_path, NOW)
+
+    assert {name: after[name] for name in before if name != MANIFEST} == {
+        name: data for name, data in before.items() if name != MANIFEST
+    }
+    assert contents(tmp_path) == before
+
+
+def test_several_builds_in_one_folder_do_not_meet(tmp_path: Path, day: list[Score]) -> None:
+    """Builds of different scores at the same time leave the pages of one of them, whole."""
+    parts = [day[:20], day[40:60], [attempt("alone")]]
+    with ThreadPoolExecutor() as pool:
+        for _ in range(5):
+            list(pool.map(lambda part: build(part, EVENT, tmp_path / "page", NOW), parts))
+    left = contents(tmp_path / "page")
+    wholes = []
+    for number, part in enumerate(parts):
+        build(part, EVENT, tmp_path / str(number), NOW)
+        wholes.append(contents(tmp_path / str(number)))
+
+    assert left in wholes
+
+
+def test_a_build_that_never_ends_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another build holds the folder for too long, the error says so."""
+    monkeypatch.setattr(building, "PATIENCE_S", 0.0)
+    with (
+        create_held(tmp_path / ".grader-page-lock.tmp"),
+        pytest.raises(PageError, match="Another build"),
+    ):
         build([], EVENT, tmp_path, NOW)
 
 

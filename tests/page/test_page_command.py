@@ -64,20 +64,21 @@ def test_rules_are_those_of_the_event(tmp_path: Path) -> None:
     assert 'data-v="150.0">150<' in text
 
 
-@pytest.mark.parametrize("inside", [".", "page"])
-def test_pages_in_the_store_are_refused(tmp_path: Path, inside: str) -> None:
+@pytest.mark.parametrize("inside", [".", "page", ".."])
+def test_pages_in_or_around_the_store_are_refused(tmp_path: Path, inside: str) -> None:
     """Pages among the records would be problems there: a sentence, exit code 2."""
-    result = run("--store", tmp_path, "--out", tmp_path / inside)
+    result = run("--store", tmp_path / "store", "--out", tmp_path / "store" / inside)
 
     assert result.exit_code == 2
-    assert "lies in the store" in result.stderr
+    assert "lie in one another" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     """A folder with somebody's files is left alone: a sentence, exit code 2."""
-    (tmp_path / "notes.txt").write_text("mine")
-    result = run("--store", tmp_path / "scores", "--out", tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    result = run("--store", tmp_path / "scores", "--out", tmp_path / "mine")
 
     assert result.exit_code == 2
     assert "notes.txt" in result.stderr

@@ -72,7 +72,12 @@
     const left = $("left");
     if (!left) return;
     const ms = new Date(left.dataset.until) - Date.now();
-    left.textContent = ms > 0 ? lengthText(ms) : left.dataset.after;
+    if (ms > 0) {
+      left.textContent = lengthText(ms);
+    } else {
+      left.textContent = left.dataset.after;
+      left.parentElement.replaceChildren(left);
+    }
   }
 
   const keyOf = (row, column) => {
