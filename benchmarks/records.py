@@ -106,28 +106,29 @@ def hack_day(
     """The attempts of a day: each team sheds its mistakes, which are known ones, one after another."""
     chance = random.Random(seed)
     found = [challenges.find(key) for key in keys]
-    skill = {team: chance.uniform(0.35, 0.9) for team in teams}
+    skill = {team: chance.uniform(0.25, 0.75) for team in teams}
     left = {
         (team, one.id): chance.sample(
-            one.known_mistakes(), k=chance.randint(1, 3) if one.train else chance.randint(3, 6)
+            one.known_mistakes(), k=chance.randint(1, 3) if one.train else chance.randint(2, 5)
         )
-        for team in teams
         for one in found
+        for team in teams
     }
+    undone = {(team, one.id) for team in teams for one in found}
     for number in range(count):
         part = number / count
         moment = START + timedelta(hours=hours * part, seconds=chance.uniform(0, 60))
-        # Everybody begins somewhere, and the later challenges come later.
-        at = min(
-            len(found) - 1, int(len(found) * min(part * 1.15, 0.99) + chance.uniform(-0.6, 0.4))
-        )
-        one, team = (
-            found[max(at, 0)],
-            teams[number % len(teams)] if part < 0.3 else chance.choice(teams),
-        )
+        # Later challenges come later, and who has passed one is at work on another.
+        at = part * len(found) - 0.5
+        pairs = [(team, one) for team in teams for one in found if (team, one.id) in undone]
+        weights = [math.exp(-2.5 * abs(found.index(one) - at)) for _, one in pairs]
+        team, one = chance.choices(pairs, weights)[0] if pairs else (teams[0], found[0])
         mistakes = left[team, one.id]
-        yield _attempt(one, team, moment, mistakes, chance)
-        if mistakes and chance.random() < skill[team]:
+        made = _attempt(one, team, moment, mistakes, chance)
+        yield made
+        if made.passed:
+            undone.discard((team, one.id))
+        elif mistakes and chance.random() < skill[team]:
             mistakes.pop(chance.randrange(len(mistakes)))
 
 

@@ -38,7 +38,7 @@ LEADERS = 5
 """Who led is shown of so many teams: the one that leads, and those that led longest."""
 MAX_POINTS = 150
 
-WIDE = Frame(name="wide", width=1080, height=410, left=48, right=220, top=14, bottom=36, text=17)
+WIDE = Frame(name="wide", width=1080, height=410, left=48, right=238, top=14, bottom=36, text=17)
 HALF = Frame(name="wide", width=760, height=380, left=40, right=180, top=14, bottom=32, text=14)
 NARROW = Frame(name="narrow", width=358, height=300, left=34, right=112, top=10, bottom=28, text=12)
 STRIP_WIDTH, STRIP_HEIGHT, STRIP_GAP = 120, 12, 1.5
@@ -237,7 +237,7 @@ def _lines(frame: Frame, series: Sequence[Series], steps: bool) -> list[Markup]:
 
 def _end(frame: Frame, one: Series, number: int, end: float, place: float) -> list[Markup]:
     x = frame.x(one.points[-1][0])
-    text = label(one.name, _room(frame))
+    text = _short(frame, one.name)
     lead = Markup('<path class="thread" d="M{:.1f} {}L{} {}L{} {}"/>').format(
         x + 3, end, frame.end + 6, round(place, 1), frame.end + 12, round(place, 1)
     )
@@ -249,9 +249,10 @@ def _end(frame: Frame, one: Series, number: int, end: float, place: float) -> li
     return [lead, named]
 
 
-def _room(frame: Frame) -> int:
-    """How many letters a name may have beside its number."""
-    return 16 if frame.name == "wide" else 9
+def _short(frame: Frame, name: str) -> str:
+    """A name beside its number; a long one keeps its end, by which teams with numbers differ."""
+    room, text = 19 if frame.name == "wide" else 9, label(name)
+    return text if len(text) <= room else f"{text[: room - 5]}…{text[-4:]}"
 
 
 def _isolated(text: str) -> str:
@@ -287,7 +288,7 @@ def _lead_row(
                 kind, x, round(top + 3, 1), wide, step - 6, wide
             )
         )
-    text = label(stints[0].name, _room(frame))
+    text = _short(frame, stints[0].name)
     place = round(middle + frame.text * 0.35, 1)
     parts.append(
         Markup(
