@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +30,7 @@ from leaderboard.text import printable
 
 MANIFEST = ".pages.json"
 _TEMPORARY = ".grader-page-"
+_LOCK = f"{_TEMPORARY}lock.tmp"
 PATIENCE_S = 10.0
 """How long one build waits for another in the same folder."""
 
@@ -66,26 +68,36 @@ def build(
 
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """While no other build is at work in the folder."""
-    held = out / f"{_TEMPORARY}lock.tmp"
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        _sweep(out)
-        try:
-            file = create_held(held)
-            break
-        except FileExistsError:
-            if time.monotonic() > until:
-                raise PageError(
-                    printable(f"Another build is at work in {out}. Wait for it, name another ")
-                    + f"folder with --out, or remove {held.name} there if there is none."
-                ) from None
-            time.sleep(0.02)
+    """While no other build is at work in the folder; what one that died has left is gone."""
+    held = out / _LOCK
+    file = _acquire(held)
     try:
+        for path in out.glob(f"{_TEMPORARY}*.tmp"):
+            if path != held:
+                path.unlink()
         yield
     finally:
         held.unlink(missing_ok=True)
         file.close()
+
+
+def _acquire(held: Path) -> BinaryIO:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with if_abandoned(held) as abandoned:
+            if abandoned:
+                held.unlink(missing_ok=True)
+        try:
+            return create_held(held)
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise PageError(
+                    printable(
+                        f"Another build is at work in {held.parent}. Wait for it, name another "
+                    )
+                    + f"folder with --out, or remove {held.name} there if there is none."
+                ) from None
+        time.sleep(0.02)
 
 
 def _known(out: Path) -> set[str]:
@@ -120,21 +132,11 @@ def _write(pages: dict[str, bytes], out: Path, known: set[str]) -> list[Path]:
 def _replace(path: Path, data: bytes) -> None:
     """A reader sees the old file or the new one."""
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}.tmp")
-    file = create_held(temporary)
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-        file.close()
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a build that died has left."""
-    for path in out.glob(f"{_TEMPORARY}*.tmp"):
-        with if_abandoned(path) as abandoned, contextlib.suppress(OSError):
-            if abandoned:
-                path.unlink()
 
 
 def _manifest(names: Iterable[str]) -> bytes:

@@ -65,7 +65,8 @@ class Stint(Struct, frozen=True):
 
 def totals(series: Sequence[Series], x0: float, x1: float) -> Markup:
     """Totals over time, as steps; the best first."""
-    top = max((y for one in series for _, y in one.points), default=0.0) or 1.0
+    # Weights may be as small as they like; the scale has an end.
+    top = max(1e-200, *(y for one in series for _, y in one.points))
     desc = "Steps of points over time. " + _told(series)
 
     def draw(frame: Frame) -> list[Markup]:

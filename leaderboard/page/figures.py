@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ from leaderboard.page import charts
 from leaderboard.page.charts import Series, Stint
 from leaderboard.page.model import Figure
 from leaderboard.page.names import label
-from leaderboard.page.svg import length_text
+from leaderboard.page.svg import length_text, moment_at
 from leaderboard.progress import Progress
 from leaderboard.ranking import Row
 from leaderboard.score import Score
@@ -171,4 +171,4 @@ def _span(since: float, until: float) -> Span:
 
 
 def _clock(seconds: float) -> str:
-    return time_text(datetime.fromtimestamp(seconds, UTC))
+    return time_text(moment_at(seconds))

@@ -85,7 +85,12 @@ def _find(attempts: list[Attempt], event: Event) -> _Found:
     groups: dict[str, list[Attempt]] = defaultdict(list)
     for one in attempts:
         groups[one.score.challenge.id].append(one)
-    order = [entry.id for entry in entries_of(attempts, event)]
+    # As `overall` has them: without an event, a challenge that only we failed to grade is none.
+    own_faults = ("our fault", "elsewhere")
+    order = [
+        entry.id
+        for entry in entries_of((one for one in attempts if one.verdict not in own_faults), event)
+    ]
     by_challenge = {name: groups[name] for name in order}
     own: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for one in attempts:

@@ -41,12 +41,13 @@ class Frame(Struct, frozen=True, kw_only=True):
     def x(self, value: float) -> float:
         """Across: from `left` for x0 to `right` before the edge for x1."""
         inner = self.width - self.left - self.right
-        return round(self.left + inner * (value - self.x0) / (self.x1 - self.x0), 1)
+        # The share first, for the product of a very large number with the size would be infinite.
+        return round(self.left + inner * ((value - self.x0) / (self.x1 - self.x0)), 1)
 
     def y(self, value: float) -> float:
         """Down: from `top` for y1 to `bottom` before the edge for y0."""
         inner = self.height - self.top - self.bottom
-        return round(self.top + inner * (self.y1 - value) / (self.y1 - self.y0), 1)
+        return round(self.top + inner * ((self.y1 - value) / (self.y1 - self.y0)), 1)
 
     @property
     def end(self) -> int:
@@ -95,7 +96,7 @@ def time_axis(frame: Frame) -> list[Markup]:
     base, parts = frame.height - frame.bottom, []
     tick = math.ceil(frame.x0 / step) * step
     while tick <= min(frame.x1, _LAST):
-        moment = datetime.fromtimestamp(tick, UTC)
+        moment = moment_at(tick)
         text = f"{moment:%d %b}" if step >= 86400 else f"{moment:%H:%M}"
         stamp = Markup(' data-clock="{}"').format(rfc3339(moment)) if step < 86400 else Markup("")
         parts.append(line(frame.x(tick), base, frame.x(tick), base + 6, "axis"))
@@ -132,11 +133,11 @@ def grid(frame: Frame, ticks: Mapping[float, str]) -> list[Markup]:
 
 def nice(low: float, high: float, count: int) -> list[float]:
     """Round numbers from `low` to `high`, at most about so many."""
-    rough = max(high - low, 1e-9) / count
+    rough = max(high - low, 1e-200) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(step * number, 10) for number in range(first, last + 1)]
+    return [step * number for number in range(first, last + 1)]
 
 
 def nice_factors(low: float, high: float) -> list[float]:
@@ -161,6 +162,11 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
         places[one] = ceiling = min(places[one], ceiling)
         ceiling -= gap
     return places
+
+
+def moment_at(seconds: float) -> datetime:
+    """The time so many seconds after 1970, which rounding may have put behind the last there is."""
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
 def hours_text(seconds: float) -> str:

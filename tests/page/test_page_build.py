@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from page_scores import EVENT, HOSTILE, NOW, attempt, hack_day, hostile_scores
 
 from leaderboard.errors import PageError
-from leaderboard.event import NO_EVENT, Event, Team
+from leaderboard.event import NO_EVENT, Entry, Event, Team
 from leaderboard.locks import create_held
 from leaderboard.page import build as building
 from leaderboard.page.build import MANIFEST, build
@@ -203,6 +204,41 @@ def test_a_full_disk_is_a_sentence_and_the_pages_stay(tmp_path: Path, day: list[
     assert contents(tmp_path) == before
 
 
+KILLED = """
+import sys
+sys.path[:0] = [{tests!r}]
+from page_scores import EVENT, NOW, hack_day
+from pathlib import Path
+from leaderboard.page import build as building
+replace = building._replace
+def told(path, data):
+    print(path.name, flush=True)
+    replace(path, data)
+building._replace = told
+building.build(hack_day(), EVENT, Path({out!r}), NOW)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a lock outlives its owner")
+@pytest.mark.parametrize("pages", [1, 2, 9, 17])
+def test_a_build_that_was_killed_is_finished_by_the_next(
+    tmp_path: Path, day: list[Score], pages: int
+) -> None:
+    """Killed at any page, a build leaves neither half a page nor a lock, and nothing foreign."""
+    out = tmp_path / "page"
+    code = KILLED.format(tests=str(Path(__file__).parent), out=str(out))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        for _ in range(pages):
+            process.stdout.readline()
+        process.kill()
+    for path in out.glob("*.html"):
+        assert path.read_bytes().endswith(b"</html>\n")
+    made = build(day[:3], EVENT, out, NOW)
+
+    assert set(contents(out)) == {page.name for page in made} | {MANIFEST}
+
+
 def test_several_builds_in_one_folder_do_not_meet(tmp_path: Path, day: list[Score]) -> None:
     """Builds of different scores at the same time leave the pages of one of them, whole."""
     parts = [day[:20], day[40:60], [attempt("alone")]]
@@ -285,6 +321,36 @@ def test_curves_that_cannot_be_true_harm_no_page(tmp_path: Path, day: list[Score
         text = (tmp_path / "challenge-05.html").read_text("utf-8")
 
         assert "nan" not in text and "inf " not in text
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e-9, 1e300])
+def test_weights_of_any_size_can_be_drawn(tmp_path: Path, weight: float) -> None:
+    """The axis of totals goes as far as the weights do."""
+    event = Event(challenges=(Entry(id="04", weight=weight),))
+    build([attempt(points=50), attempt("blue", 100, minute=3)], event, tmp_path, NOW)
+    drawn = re.findall(r' d="([^"]*)"', (tmp_path / "index.html").read_text("utf-8"))
+
+    assert not any("nan" in one or "inf" in one for one in drawn)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_times_at_the_ends_of_the_calendar_can_be_drawn(tmp_path: Path, year: int) -> None:
+    """A machine whose clock was wrong by centuries has pages too."""
+    moment = datetime(year, 12, 31, 23, 59, 59, 999_999, UTC)
+    one = msgspec.structs.replace(attempt(), submitted_at=moment, graded_at=moment)
+
+    assert len(build([one, attempt("blue", 100)], NO_EVENT, tmp_path, NOW)) == 5
+
+
+def test_a_challenge_that_only_we_failed_to_grade_is_none(tmp_path: Path) -> None:
+    """Our own faults make no challenge, and no team, appear."""
+    info = msgspec.structs.replace(attempt().challenge, id="05")
+    fault = msgspec.structs.replace(
+        attempt("unlucky", 0), challenge=info, status="grader_fault", passed=False
+    )
+    names = [page.name for page in build([attempt(), fault], NO_EVENT, tmp_path, NOW)]
+
+    assert names == ["index.html", "desk.html", "challenge-04.html", "team-red.html"]
 
 
 def test_a_large_event_stays_usable(tmp_path: Path) -> None:
