@@ -11,7 +11,6 @@ busy machine blurs least. Linux only.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import statistics
 import subprocess
@@ -19,46 +18,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 from figures import machine, write
+from records import START, score
 
-from leaderboard.score import (
-    SCHEMA,
-    ChallengeInfo,
-    CurvePoint,
-    DeviceInfo,
-    Environment,
-    LimitsInfo,
-    Metric,
-    Score,
-    SpecResult,
-    SubmissionInfo,
-    Usage,
-    encode,
-    score_id,
-)
+from leaderboard.score import ChallengeInfo, CurvePoint, Metric, Score, SpecResult, encode
 from leaderboard.store import Store, challenge_folder, folder_name, time_stamp
 
-START = datetime(2026, 11, 28, 9, tzinfo=UTC)
 SPECS, TEAMS, CHALLENGES = 14, 400, 5
 MESSAGE = (
     "The values differ from those expected, at most by 0.25; the tolerance is 0.00001.\n"
     "Look at what is masked, and when: before the softmax or after it?"
-)
-LIMITS = LimitsInfo(
-    wall_s=60.0,
-    cpu_s=120.0,
-    memory_mb=4096,
-    processes=64,
-    open_files=256,
-    file_mb=64,
-    output_kb=64,
-    call_s=10.0,
-    threads=1,
 )
 
 
@@ -74,37 +48,20 @@ def record(number: int) -> Score:
     """A score that no other equals."""
     challenge, team = f"0{1 + number % CHALLENGES}", f"team {number // CHALLENGES % TEAMS:03}"
     passing = number * 37 % (SPECS + 1)
-    moment = START + timedelta(seconds=number)
-    sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+    info = ChallengeInfo(
+        id=challenge, slug="a_challenge", title="A challenge", specs_sha256="0" * 64
+    )
     trained = challenge == "05"
     loss = 0.73 + number * 7919 % 1000 / 1000
-    return Score(
-        schema=SCHEMA,
-        id=score_id(challenge, moment, sha256),
-        challenge=ChallengeInfo(
-            id=challenge, slug="a_challenge", title="A challenge", specs_sha256="0" * 64
-        ),
-        team=team,
-        submission=SubmissionInfo(name="mine.py", sha256=sha256, bytes=2000),
-        submitted_at=moment,
-        graded_at=moment + timedelta(seconds=3),
-        status="graded",
-        message="",
-        score=passing * 100 // SPECS,
-        max_score=100,
-        passed=passing == SPECS,
+    return score(
+        info,
+        team,
+        START + timedelta(seconds=number),
+        [spec(one, one < passing) for one in range(SPECS)],
         metric=Metric(name="loss", value=loss, stderr=0.004, order="lower", precision=3)
         if trained
         else None,
-        specs=tuple(spec(one, one < passing) for one in range(SPECS)),
         advice="" if number % 7 else "This looks like: the mask also hides the diagonal.",
-        device=DeviceInfo(type="cpu", name="Example CPU"),
-        walls="strong",
-        seed=sha256[:32],
-        limits=LIMITS,
-        usage=Usage(wall_s=2.5, cpu_s=2.0, peak_mb=310.5),
-        environment=Environment(python="3.11", torch="2.13", grader="0.1.0", platform="Linux"),
-        output="",
         curve=tuple(CurvePoint(step=step, loss=3.0, seconds=0.5) for step in range(60))
         if trained
         else (),

@@ -17,6 +17,7 @@ from grader.event_command import event, handout
 from grader.export_command import export
 from grader.front import (
     CHALLENGE,
+    event_option,
     key_file_option,
     report,
     say,
@@ -277,11 +278,7 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool, reveal: boo
 @click.argument("challenge", type=CHALLENGE, required=False)
 @store_option
 @click.option("--format", "fmt", help="A tabulate format, markdown, json or csv.")
-@click.option(
-    "--event",
-    type=click.Path(path_type=Path),
-    help="The event's rules [default: leaderboard.toml in the store, or here].",
-)
+@event_option
 @click.option("--overall", is_flag=True, help="All challenges of the event in one table.")
 @click.option("--history", metavar="TEAM", help="Every attempt of a team, and what became of it.")
 @click.option("--stats", "as_stats", is_flag=True, help="How each challenge fares.")
@@ -310,6 +307,37 @@ def leaderboard(challenge: Challenge | None, store: Path | None, **options: Any)
     from grader.leaderboard_command import Options, run
 
     run(challenge.id if challenge else None, store_at(store), Options(**options))
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the pages: new, empty, or one that holds such pages.",
+)
+@store_option
+@event_option
+@click.option("--title", default="", help="What stands at the top [default: the event's title].")
+@click.option(
+    "--live", is_flag=True, help="Serve the pages here, and make them anew on each score."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True)
+@click.option(
+    "--reveal", is_flag=True, help="What the event keeps back: final points, and who has moved."
+)
+def page(store: Path | None, **options: Any) -> None:
+    """Write the standings as a folder of HTML pages, for the projector and for the desk.
+
+    \b
+    Example:
+      grader page --out page
+      grader page --out page --live
+      grader page --out final --reveal
+    """
+    from grader.page_command import Options, run
+
+    run(store_at(store), Options(**options))
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import grader
 from grader import challenge as challenges
 from grader import keyring
 from grader.challenge import Challenge
-from leaderboard.event import event_of
+from grader.errors import UsageError
+from leaderboard.event import Event, event_of
 from leaderboard.reveal import seen_score
 from leaderboard.score import Score
-from leaderboard.store import Store
+from leaderboard.store import EVENT_FILE, Store
 from leaderboard.text import printable
 
 
@@ -68,6 +70,13 @@ store_option = click.option(
 )
 
 
+event_option = click.option(
+    "--event",
+    type=click.Path(path_type=Path),
+    help="The event's rules [default: leaderboard.toml in the store, or here].",
+)
+
+
 def store_at(path: Path | None) -> Store:
     """Return the store: as told, else the clone's own folder, else ./leaderboard/scores."""
     if path is None:
@@ -81,6 +90,19 @@ def view_of(store: Store, revealed: bool = False) -> Callable[[Score], Score]:
     """Return what makes of a score what the event shows of it; see leaderboard.reveal."""
     event = event_of(store.path)
     return lambda score: seen_score(score, event, revealed)
+
+
+def check_reveal(event: Event, reveal: bool) -> None:
+    """Refuse to reveal what is not kept back, and say so where it is early; raises UsageError."""
+    if not reveal:
+        return
+    if not event.private:
+        raise UsageError(
+            "Nothing is kept back, so there is nothing to reveal: "
+            f"`private = true` in {EVENT_FILE} keeps the private specs back."
+        )
+    if event.closes is not None and datetime.now(UTC) < event.closes:
+        say("The event is still open: this is what nobody should know yet.")
 
 
 def say(text: str) -> None:

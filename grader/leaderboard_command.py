@@ -13,7 +13,7 @@ import msgspec
 
 from grader import challenge as challenges
 from grader.errors import UsageError
-from grader.front import report, say
+from grader.front import check_reveal, report, say
 from leaderboard.attempts import Attempt, judge_attempts
 from leaderboard.event import Event, event_of
 from leaderboard.formats import DEFAULT_FORMAT, FOR_PROGRAMS, check_format
@@ -23,7 +23,7 @@ from leaderboard.ranking import Row, rank_attempts
 from leaderboard.reveal import seen_score, with_moves
 from leaderboard.score import Score, Walls
 from leaderboard.signing import check_public, state
-from leaderboard.store import EVENT_FILE, Problem, Store
+from leaderboard.store import Problem, Store
 from leaderboard.table import render, render_overall
 from leaderboard.text import printable
 from leaderboard.times import moment
@@ -70,7 +70,7 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     options.check()
     event = event_of(store.path, options.event)
     event = msgspec.structs.replace(event, keys=(*event.keys, *options.keys))
-    _check_reveal(event, options)
+    check_reveal(event, options.reveal)
     found = _read(store, event, options)
     _warn(event, {score.challenge.id for score in found.scores})
     attempts = _attempts(found, event, challenge_id, options)
@@ -93,18 +93,6 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
         _print_standings(attempts, before, event, options, alone=True)
     else:
         _print_standings(attempts, before, event, options, alone=False)
-
-
-def _check_reveal(event: Event, options: Options) -> None:
-    if not options.reveal:
-        return
-    if not event.private:
-        raise UsageError(
-            "Nothing is kept back, so there is nothing to reveal: "
-            f"`private = true` in {EVENT_FILE} keeps the private specs back."
-        )
-    if event.closes is not None and datetime.now(UTC) < event.closes:
-        say("The event is still open: this is what nobody should know yet.")
 
 
 def _read(store: Store, event: Event, options: Options, quiet: bool = False) -> _Found:

@@ -1,4 +1,4 @@
-"""Scores and standings: the JSON record, the folder it lives in, the ranking and the tables.
+"""Scores and standings: the JSON record, the folder it lives in, the ranking, tables and pages.
 
 Imports nothing of the grader, torch or pytest, and nothing at all until a module is asked for.
 """

@@ -14,6 +14,7 @@ LeaderboardError
 ├── ExportError                the score has no form in another program's format
 ├── SigningError               a key is none, or signatures cannot be made or checked here
 ├── EventError                 the event file, or a time on the command line, cannot be understood
+├── PageError                  the folder of the page cannot be used
 └── UnknownFormatError         no such table format
 """
 
@@ -72,6 +73,10 @@ class SigningError(LeaderboardError):
 
 class EventError(LeaderboardError):
     """The event file, or a time that was given, cannot be understood."""
+
+
+class PageError(LeaderboardError):
+    """The folder of the page is not ours to write to, or cannot be written."""
 
 
 class UnknownFormatError(LeaderboardError):

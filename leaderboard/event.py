@@ -159,11 +159,14 @@ def _refuse_twice(kind: str, names: list[str]) -> None:
 NO_EVENT = Event()
 
 
+def event_files(store: Path, told: Path | None = None) -> list[Path]:
+    """Where the event may be: in the file that was told, else in the store or the current folder."""
+    return [told] if told is not None else [store / EVENT_FILE, Path(EVENT_FILE)]
+
+
 def event_of(store: Path, told: Path | None = None) -> Event:
     """The event in the file that was told, else in the store, else in the current folder, else none."""
-    if told is not None:
-        return load_event(told)
-    for found in (store / EVENT_FILE, Path(EVENT_FILE)):
-        if found.is_file():
+    for found in event_files(store, told):
+        if told is not None or found.is_file():
             return load_event(found)
     return NO_EVENT

@@ -40,9 +40,12 @@ class OverallRow(Struct, frozen=True, kw_only=True):
     """Ranks gained when all was revealed; see leaderboard.reveal."""
 
 
-class _Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True):
+    """What a team's place in the overall standings rests on."""
+
     team: str
     scores: list[Score | None]
+    """By challenge, in the event's order."""
     total: Fraction
     reached_at: datetime
     ranks: bool
@@ -58,7 +61,7 @@ def overall(attempts: Iterable[Attempt], event: Event = NO_EVENT) -> list[Overal
     teams = attempts_by_team(one for one in attempts if one.verdict != "elsewhere")
     entries = entries_of((one for ones in teams.values() for one in ones), event)
     members = {team.name: team.members for team in event.teams}
-    made = [_standing_of(team, ones, entries, event) for team, ones in sorted(teams.items())]
+    made = [standing_of(team, ones, entries, event) for team, ones in sorted(teams.items())]
     made.sort(key=lambda one: (not one.ranks, one.key))
     places = [one for one in made if one.ranks and event.lists(one.team)]
     ranks = {one.team: rank for rank, one in place(places, lambda one: one.key, event.ranks)}
@@ -89,9 +92,10 @@ def entries_of(attempts: Iterable[Attempt], event: Event) -> tuple[Entry, ...]:
     return tuple(Entry(id=name) for name in sorted({one.score.challenge.id for one in attempts}))
 
 
-def _standing_of(
+def standing_of(
     team: str, attempts: list[Attempt], entries: tuple[Entry, ...], event: Event
-) -> _Standing:
+) -> Standing:
+    """The standing of one team, from its attempts alone."""
     by_challenge: dict[str, list[Attempt]] = defaultdict(list)
     for one in attempts:
         by_challenge[one.score.challenge.id].append(one)
@@ -100,7 +104,7 @@ def _standing_of(
     for entry, score in zip(entries, scores, strict=True):
         # As written and exact: totals that are equal on paper are equal here.
         total += Fraction(repr(entry.weight)) * (score.score if score else 0)
-    return _Standing(team, scores, total, _reached_at(scores, attempts), any(scores))
+    return Standing(team, scores, total, _reached_at(scores, attempts), any(scores))
 
 
 def _reached_at(scores: list[Score | None], attempts: list[Attempt]) -> datetime:

@@ -13,12 +13,20 @@ from typing import TypeVar
 
 import msgspec
 
+from leaderboard.attempts import Attempt
 from leaderboard.event import Event
 from leaderboard.overall import OverallRow
 from leaderboard.ranking import Row
 from leaderboard.score import Score
 
 AnyRow = TypeVar("AnyRow", Row, OverallRow)
+
+
+def seen_attempts(
+    attempts: Iterable[Attempt], event: Event, revealed: bool = False
+) -> list[Attempt]:
+    """Judged attempts with their scores as the event shows them."""
+    return [Attempt(seen_score(one.score, event, revealed), one.verdict) for one in attempts]
 
 
 def seen(scores: Iterable[Score], event: Event, revealed: bool = False) -> Iterator[Score]:

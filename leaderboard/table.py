@@ -57,7 +57,7 @@ def render_overall(rows: Sequence[OverallRow], fmt: str = DEFAULT_FORMAT) -> str
     columns += [("since (UTC)", "left")]
     cells = [
         [
-            _rank_text(row.rank, row.listed),
+            rank_text(row.rank, row.listed),
             *moves.cell(row),
             shown(row.team),
             f"{row.total:g}",
@@ -96,10 +96,10 @@ def _table(rows: Sequence[Row], fmt: str) -> str:
     columns += [("when (UTC)", "left")]
     cells = [
         [
-            _rank_text(row.rank, row.listed),
+            rank_text(row.rank, row.listed),
             *moves.cell(row),
             shown(row.team),
-            _score_text(row),
+            score_text(row),
             *([] if name is None else [metric_text(row.metric)]),
             str(row.attempts),
             *([str(row.not_counted)] if some_not_counted else []),
@@ -129,13 +129,15 @@ def _moves(rows: Sequence[Row] | Sequence[OverallRow]) -> _Moves:
     return _Moves(any(row.moved is not None for row in rows))
 
 
-def _rank_text(rank: int | None, listed: bool) -> str:
+def rank_text(rank: int | None, listed: bool) -> str:
+    """A rank, or why there is none."""
     if not listed:
         return GUEST
     return NOTHING if rank is None else str(rank)
 
 
-def _score_text(row: Row) -> str:
+def score_text(row: Row) -> str:
+    """The points, or in a word why they do not rank."""
     if row.verdict != "counts":
         return row.verdict
     if row.status != "graded":

@@ -54,7 +54,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.walls
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of a POSIX environment")
 def test_a_wheel_grades_from_anywhere(python: Path, tmp_path: Path) -> None:
-    """Installed from a wheel, `grader start` and `grader grade` work in an empty folder."""
+    """Installed from a wheel, `start`, `grade` and `page` work in an empty folder."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "GRADER"))}
 
     def grader(*words: str) -> subprocess.CompletedProcess[bytes]:
@@ -78,8 +78,11 @@ def test_a_wheel_grades_from_anywhere(python: Path, tmp_path: Path) -> None:
     started = grader("start", "04")
     assert started.returncode == 0, started.stderr.decode()
     graded = grader("grade", "04", "--json")
+    made = grader("page", "--out", "page")
 
     assert graded.returncode == 1, graded.stderr.decode()
     score = decode(graded.stdout)
     assert (score.status, score.score) == ("graded", 0)
     assert len(list((tmp_path / "leaderboard" / "scores").rglob("*.json"))) == 1
+    assert made.returncode == 0, made.stderr.decode()
+    assert (tmp_path / "page" / "challenge-04.html").is_file()

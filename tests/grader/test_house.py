@@ -49,13 +49,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
         " grader.leaderboard_command grader.scores_command grader.seal_command grader.ci_command"
-        " grader.event_command grader.export_command grader.front"
+        " grader.event_command grader.export_command grader.page_command grader.front"
         " grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
 WORKER_IMPORTS = {"msgspec", "numpy", "safetensors", "torch"}
 LEADERBOARD_IMPORTS = {"leaderboard", "msgspec", "tabulate"}
+PAGE_IMPORTS = {"jinja2", "markupsafe", "watchfiles"}
 # What the command line and the supervisor are made of; the judge and the worker are other processes.
 SUPERVISOR = [
     f"grader.{name}"
@@ -89,6 +90,7 @@ SUPERVISOR = [
         "listening",
         "memory",
         "opening",
+        "page_command",
         "planning",
         "pool",
         "render",
@@ -190,10 +192,11 @@ def test_the_worker_stands_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("leaderboard")])
 def test_the_leaderboard_knows_no_grader(name: str) -> None:
-    """The leaderboard imports nothing of grader, torch or pytest."""
+    """The leaderboard imports nothing of grader, torch or pytest; only its page needs templates."""
     roots = {other.partition(".")[0] for other in imported(name)}
+    allowed = LEADERBOARD_IMPORTS | (PAGE_IMPORTS if name.startswith("leaderboard.page") else set())
 
-    assert roots <= LEADERBOARD_IMPORTS | sys.stdlib_module_names
+    assert roots <= allowed | sys.stdlib_module_names
 
 
 HEAVY = {"torch", "pytest", "_pytest", "numpy"}
@@ -211,10 +214,14 @@ def loaded_after(statement: str) -> set[str]:
     ("statement", "heavy"),
     [
         (f"import {', '.join(SUPERVISOR)}", HEAVY | {"safetensors", "pyrage", "nacl"}),
+        (
+            "import grader.cli",
+            {"torch", "pytest", "jinja2", "markupsafe", "watchfiles", "http.server"},
+        ),
         ("import grader.worker.wire", {"torch", "numpy", "safetensors", "grader.challenge"}),
         ("import grader.judge", {"torch", "pytest", "numpy", "click"}),
     ],
-    ids=["supervisor", "wire", "judge_before_the_first_message"],
+    ids=["supervisor", "command_line", "wire", "judge_before_the_first_message"],
 )
 def test_light_modules_stay_light(statement: str, heavy: set[str]) -> None:
     """What has to start fast loads neither torch nor pytest by a detour."""
@@ -266,6 +273,7 @@ SPEAKING = {
     "grader.event_command",
     "grader.front",
     "grader.leaderboard_command",
+    "grader.page_command",
     "grader.scores_command",
     "grader.export_command",
     "grader.seal_command",

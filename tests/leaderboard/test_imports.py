@@ -25,8 +25,8 @@ ORDER = [
     "event",
     "attempts",
 ]
-ORDER += ["ranking", "overall", "reveal", "formats", "table", "listings", "checking", "export"]
-ORDER += ["cases", "junit", "ctrf", "gradescope", "prairielearn", "markdown"]
+ORDER += ["ranking", "overall", "reveal", "progress", "formats", "table", "listings", "checking"]
+ORDER += ["export", "cases", "junit", "ctrf", "gradescope", "prairielearn", "markdown"]
 
 
 def imported(path: Path) -> set[str]:
