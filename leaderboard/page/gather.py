@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from leaderboard.attempts import Attempt, judge_attempts
 from leaderboard.event import Event
@@ -29,7 +30,7 @@ from leaderboard.page.model import (
 from leaderboard.page.names import digest, file_name, label, sentence
 from leaderboard.progress import progress
 from leaderboard.ranking import Row, rank_attempts, standing
-from leaderboard.reveal import seen_attempts
+from leaderboard.reveal import seen_attempts, with_moves
 from leaderboard.score import Score, SpecResult
 from leaderboard.table import metric_text, rank_text, score_text
 
@@ -56,7 +57,10 @@ def gather(
 ) -> Site:
     """All pages; the order of the scores does not matter."""
     # Judged first: a signature is one of the whole record.
-    found = _find(seen_attempts(judge_attempts(scores, event), event, revealed), event)
+    judged = judge_attempts(scores, event)
+    found = _find(seen_attempts(judged, event, revealed), event)
+    if revealed:
+        found = _with_moves(found, _find(seen_attempts(judged, event), event))
     lines = {id(one): _attempt_line(one, found) for one in found.attempts}
     told = [one for one in found.attempts if one.verdict != "our fault"]
     steps = progress(found.attempts, event)
@@ -102,6 +106,12 @@ def _find(attempts: list[Attempt], event: Event) -> _Found:
     stands = {key: score for key, ones in own.items() if (score := standing(ones, event))}
     rows = {name: rank_attempts(ones, event) for name, ones in by_challenge.items()}
     return _Found(event, attempts, by_challenge, stands, rows, overall(attempts, event))
+
+
+def _with_moves(found: _Found, before: _Found) -> _Found:
+    """What was found, each row with the ranks that it gained since what was shown before."""
+    rows = {name: with_moves(ones, before.rows[name]) for name, ones in found.rows.items()}
+    return replace(found, rows=rows, overall=with_moves(found.overall, before.overall))
 
 
 def _challenge_page(name: str, attempts: list[Attempt], found: _Found) -> ChallengePage:
@@ -181,6 +191,7 @@ def _overall_line(row: OverallRow, found: _Found) -> OverallLine:
         cells.append(Cell(points, charts.strip(score) if score else charts.NO_STRIP))
     return OverallLine(
         rank=rank_text(row.rank, row.listed),
+        moved=row.moved,
         team=team_link(row.team),
         members=label(", ".join(row.members), WIDE) if row.members else "",
         total=row.total,
@@ -197,6 +208,7 @@ def _standing_line(row: Row, found: _Found) -> StandingLine:
     score = found.stands.get((row.challenge, row.team))
     return StandingLine(
         rank=rank_text(row.rank, row.listed),
+        moved=row.moved,
         team=team_link(row.team),
         score=score_text(row),
         points=row.score if score else -1,

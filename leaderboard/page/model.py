@@ -62,6 +62,8 @@ class OverallLine(Struct, frozen=True, kw_only=True):
     """A team in the overall standings."""
 
     rank: str
+    moved: int | None
+    """Ranks gained when all was revealed."""
     team: Link
     members: str
     total: float
@@ -77,6 +79,7 @@ class StandingLine(Struct, frozen=True, kw_only=True):
     """A team in the standings of a challenge."""
 
     rank: str
+    moved: int | None
     team: Link
     score: str
     points: int
