@@ -160,7 +160,8 @@ def pack(number: int | None, out: Path, **options: Any) -> None:
 
     repository, findings = found(Options(**options))
     manifest = packed(repository, findings.hand_ins, (findings.base, findings.head), number, out)
-    say(f"{len(manifest.hand_ins)} hand-ins of {findings.head[:12]} are in {out}.")
+    number_of = len(manifest.hand_ins)
+    say(f"{number_of} hand-in{'s' * (number_of != 1)} of {findings.head[:12]} are in {out}.")
 
 
 class GradesByDefault(click.Group):

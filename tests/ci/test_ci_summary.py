@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -23,6 +23,7 @@ Place = Any
 
 
 @given(TEXT)
+@example("`a` | b | <img> @team #1 www.x.y :tada: **c** &amp; \\")
 def test_code_in_a_table_is_one_cell_of_exactly_this_text(text: str) -> None:
     """Text in a line comes out as it went in, in one cell, in one piece of code."""
     table = f"| a | b |\n|---|---|\n| {markdown.code(text)} | end |"
@@ -37,6 +38,8 @@ def test_code_in_a_table_is_one_cell_of_exactly_this_text(text: str) -> None:
 
 
 @given(TEXT, TEXT)
+@example("```\n# x", "`````\n~~~~~~~")
+@example("</code></pre>", "~~~\n```text")
 def test_a_block_holds_exactly_its_lines(text: str, after: str) -> None:
     """Several lines come out as they went in, as one block of code that ends where it should."""
     page = RENDER.render(f"{markdown.block(text)}\n\n{markdown.block(after)}\n\nend\n")
@@ -49,6 +52,8 @@ def test_a_block_holds_exactly_its_lines(text: str, after: str) -> None:
 
 
 @given(TEXT, TEXT, TEXT)
+@example("a::error::b", "a,b=c:d%", "%0A::error::x\n::error::y")
+@example("x##[error]y", "##[", "a\r\n##[add-mask]x")
 def test_an_annotation_is_one_command(path: str, title: str, text: str) -> None:
     """An annotation is one line with the properties that it was given, and no second command is in it."""
     line = annotations.error({"file": path, "title": title}, text)

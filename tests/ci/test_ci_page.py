@@ -41,7 +41,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("required (passed)", "required (no-worse)", "1 hand-ins of"):
+    for words in ("required (passed)", "required (no-worse)", "1 hand-in of"):
         assert words in done.stdout + done.stderr
     for name in ("summary.md", "report.json", "junit.xml", "ctrf.json", "scores"):
         assert (tmp_path / "course" / "report" / name).exists()
