@@ -12,6 +12,7 @@ import grader
 from grader import challenge as challenges
 from grader import errors
 from grader.challenge import Challenge
+from grader.ci_command import ci
 from grader.event_command import event, handout
 from grader.front import CHALLENGE, report, say, store_at, store_option
 from grader.scores_command import scores
@@ -332,6 +333,7 @@ def doctor(require_walls: Walls | None, as_json: bool) -> None:
 main.add_command(scores)
 main.add_command(event)
 main.add_command(handout)
+main.add_command(ci)
 
 
 def exit_code(score: Score) -> int:

@@ -68,6 +68,11 @@ class Change(msgspec.Struct, frozen=True):
         """What it is now; `none` where it was removed."""
         return KINDS.get(self.mode, "none")
 
+    @property
+    def old_kind(self) -> Kind:
+        """What it was; `none` where it is new."""
+        return KINDS.get(self.old_mode, "none")
+
 
 class Repository:
     """A repository by its folder: a clone, a linked worktree or a bare one.

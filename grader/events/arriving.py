@@ -91,7 +91,7 @@ def _checked(name: str, data: bytes | HandInError) -> Read:
     if isinstance(data, HandInError):
         return data
     try:
-        return submissions.from_bytes(name, data)
+        return submissions.of_bytes(name, data)
     except HandInError as error:
         return error
 

@@ -37,6 +37,10 @@ class Git:
         """Write a file's content; returns its id."""
         return self("hash-object", "-w", "-t", "blob", "--stdin", stdin=data)
 
+    def tree(self, data: bytes) -> str:
+        """Write a tree's bytes as they are, however wrong: git's other commands would refuse."""
+        return self("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=data)
+
     def commit(
         self,
         files: dict[bytes | str, bytes | str],

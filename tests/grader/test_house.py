@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         " grader.comparing grader.keys grader.watching grader.archives"
         " grader.git_process grader.git_objects grader.handout",
         "grader.entries",
+        "grader.ci grader.ci.layout grader.ci.guarding",
         "grader.session",
         "grader.diagnosis grader.expectation grader.tamper",
         "grader.specs",
@@ -40,12 +41,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "grader.following grader.pool grader.verify",
         "grader.batch",
         "grader.events.",
+        "grader.ci.finding grader.ci.policy grader.ci.grading grader.ci.packing",
+        "grader.ci.report grader.ci.markdown grader.ci.annotations",
         "grader.render grader.specs_page grader.doctor_command grader.watch_screen grader.summary",
         "grader.watch_state",
         "grader.watch_loop",
         "grader.grade_command grader.verify_command grader.watch_command grader.batch_command"
-        " grader.leaderboard_command grader.scores_command grader.event_command grader.front grader.cli"
-        " grader.__main__",
+        " grader.leaderboard_command grader.scores_command grader.ci_command grader.event_command"
+        " grader.front grader.cli grader.__main__",
     )
 )
 # numpy only to seed it: a hand-in may use it.
@@ -61,6 +64,10 @@ SUPERVISOR = [
         "batch",
         "batch_command",
         "challenge",
+        "ci.annotations",
+        "ci.markdown",
+        "ci.packing",
+        "ci_command",
         "cli",
         "comparing",
         "devices",
@@ -242,6 +249,7 @@ SPEAKING = {
     "grader.verify_command",
     "grader.watch_command",
     "grader.batch_command",
+    "grader.ci_command",
     "grader.doctor_command",
     "grader.event_command",
     "grader.front",

@@ -25,6 +25,7 @@ ORDER = [
     "attempts",
 ]
 ORDER += ["ranking", "overall", "formats", "table", "listings", "checking", "export"]
+ORDER += ["cases", "junit", "ctrf"]
 
 
 def imported(path: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""Pull requests, graded from git objects: nothing of one is run or believed outside the walls."""
