@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import absent
 from test_waiting import arrival
 
 from grader.challenge import Challenge
@@ -34,7 +35,7 @@ NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)
 posix = pytest.mark.skipif(
     os.name != "posix", reason="links, pipes and the time of the last change"
 )
-with_git = pytest.mark.skipif(not shutil.which("git"), reason="pushes with git")
+with_git = pytest.mark.skipif(absent("git"), reason="pushes with git")
 
 
 # Teams.
