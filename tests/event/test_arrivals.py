@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -360,6 +361,20 @@ def test_a_hostile_archive_is_a_hand_in_with_a_problem(rules: Rules) -> None:
         (one,) = named("04.zip", data, rules)
         assert one.problem
         assert "/tmp" not in one.problem
+
+
+def test_names_in_an_archive_may_be_no_text(rules: Rules) -> None:
+    """A tar file knows names that are no text: such a hand-in has a problem, and the event goes on."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in ("submission.py", "\udcff.py"):
+            info = tarfile.TarInfo(name)
+            info.size = 2
+            archive.addfile(info, io.BytesIO(b"x\n"))
+    (one,) = named("90.tar", buffer.getvalue(), rules)
+
+    assert one.problem
+    assert one.problem.encode()
 
 
 # Pushes.
