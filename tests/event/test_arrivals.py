@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from needs import absent
 from test_waiting import arrival
 
+from grader import submission as submissions
 from grader.challenge import Challenge
 from grader.errors import HandInError
 from grader.events.arriving import NotTakenError, from_file
@@ -31,6 +32,7 @@ from grader.events.pushes import Pushes
 from grader.events.roster import Roster, handle
 from grader.events.taking_turns import MOST_OF_A_TEAM, Turns
 from grader.events.waiting import Arrival, Queue
+from grader.submission import Submission
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)
 posix = pytest.mark.skipif(
@@ -493,6 +495,24 @@ def test_a_broken_repository_does_not_stop_the_folder(event: EventFolder, rules:
     assert desk.look() == [("red", "04", "")]
     desk.look()
     assert len([text for text in desk.said if "no git repository" in text]) == 1
+
+
+def test_a_fault_of_ours_over_one_hand_in_ends_nothing(
+    event: EventFolder, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the kit stumbles over is told once, and the others are taken."""
+
+    def stumbles(name: str, data: bytes) -> Submission:
+        raise KeyError(name) if b"odd" in data else HandInError("it is empty.")
+
+    monkeypatch.setattr(submissions, "of_bytes", stumbles)
+    (event.inbox / "red" / "04.py").write_text("odd")
+    (event.inbox / "Blue-Whales" / "04.py").write_text("x")
+    desk = Desk(event, rules)
+
+    assert desk.look() == [("Blue Whales", "04", "it is empty.")]
+    assert desk.look() == []
+    assert len([text for text in desk.said if "by a fault of the kit" in text]) == 1
 
 
 def test_the_same_bytes_are_one_hand_in(event: EventFolder, rules: Rules) -> None:
