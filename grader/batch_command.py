@@ -160,12 +160,17 @@ def _warn(conditions: batch.Conditions, made: Plan) -> None:
     if conditions.wall.level == "weak" and made.challenges:
         click.echo(WEAK_WARNING, err=True)
     for one in made.challenges:
-        given = conditions.limits[one.id].threads
-        if one.train is not None and given < one.limits.threads:
-            _say(
-                f"warning: {one.id} trains against the clock with {one.limits.threads} threads, and gets "
-                f"{given} here: its results will be worse than with fewer slots."
-            )
+        warn_of_few_threads(one, conditions.limits[one.id].threads)
+
+
+def warn_of_few_threads(challenge: Challenge, given: int) -> None:
+    """Tell where a challenge that trains against the clock gets fewer threads than it asks for."""
+    asked = challenge.limits.threads
+    if challenge.train is not None and given < asked:
+        _say(
+            f"warning: {challenge.id} trains against the clock with {asked} threads, and gets {given} "
+            "here: its results will be worse than with fewer slots."
+        )
 
 
 def _graded(

@@ -202,7 +202,7 @@ def _run(
     **grading: Any,
 ) -> int:
     from grader import batch
-    from grader.batch_command import slots_wanted
+    from grader.batch_command import slots_wanted, warn_of_few_threads
     from grader.events.benches import Benches
     from grader.events.folder import read_rules
     from grader.events.paging import Paging, page_builder
@@ -216,6 +216,8 @@ def _run(
     voice = Voice()
     with folder.alone(), _halted_by_signals(halt):
         _greet(folder, slots, wall.level)
+        for one in rules.challenges.values():
+            warn_of_few_threads(one, terms.limits(one).threads)
         paging = Paging(page_builder(folder), voice.say)
         plan = Plan(own, once, until_closed, quiet)
         running = Run(folder, rules, plan, terms, Benches(slots, wall, halt), paging, voice)

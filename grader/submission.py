@@ -69,11 +69,8 @@ def read(source: str, starter_name: str, stdin: BinaryIO | None = None) -> Submi
     return _checked(path.name, {path.name: _bytes(path)})
 
 
-def from_bytes(name: str, data: bytes) -> Submission:
-    """Return the hand-in of one file that was read already; raises HandInError as `read` does.
-
-    Of a file that may be too large, MAX_BYTES and one byte more are enough.
-    """
+def of_bytes(name: str, data: bytes) -> Submission:
+    """Return the hand-in of one file that somebody else has read; raises HandInError as `read` does."""
     return _checked(name, {name: data})
 
 

@@ -132,13 +132,13 @@ class _Grader(msgspec.Struct, frozen=True):
                 f"{name} is one too many: all hand-ins of a pull request have {MAX_TOTAL >> 20} MiB "
                 "at most."
             )
-        return submission.from_bytes(name, data)
+        return submission.of_bytes(name, data)
 
     def _baseline(self, found: Found, blob: str, attempt: Attempt) -> Score:
         """Grade what the base holds, under the same seed."""
         name = found.challenge.starter.name
         try:
-            before = submission.from_bytes(name, self.blobs.read(blob, MAX_BYTES))
+            before = submission.of_bytes(name, self.blobs.read(blob, MAX_BYTES))
         except (HandInError, ObjectTooLargeError) as error:
             return unread(name, attempt, HandInError(f"{shown(found.path)}: {error}"))
         return self.run(before, attempt)

@@ -73,17 +73,14 @@ def from_push(
 def _arrival(
     team: str, challenge: Challenge, arrived: datetime, name: str, source: str, read: Read
 ) -> Arrival:
-    if isinstance(read, Submission):
-        try:
-            str(list(read.files)).encode()
-        except UnicodeEncodeError:
-            read = HandInError(f"{name} has a file in it whose name is no text. Give it another.")
     if isinstance(read, HandInError):
         # As the record will have it, so that it is known again after a restart.
         problem = printable(str(read), multiline=True)
         submission = submissions.unreadable(printable(name))
         return Arrival(1, team, challenge.id, arrived, printable(source), submission, problem)
-    submission = Submission(printable(name), read.files, read.sha256, read.size)
+    # What is called by bytes that are no text is called by their codes from here on.
+    files = {printable(path): data for path, data in read.files.items()}
+    submission = Submission(printable(name), files, read.sha256, read.size)
     return Arrival(1, team, challenge.id, arrived, printable(source), submission)
 
 
@@ -91,7 +88,7 @@ def _checked(name: str, data: bytes | HandInError) -> Read:
     if isinstance(data, HandInError):
         return data
     try:
-        return submissions.from_bytes(name, data)
+        return submissions.of_bytes(name, data)
     except HandInError as error:
         return error
 
@@ -157,3 +154,5 @@ def _read(path: Path, challenge: Challenge, shown: str) -> Read:
         return submissions.read(str(path), challenge.starter.name)
     except HandInError as error:
         return HandInError(str(error).replace(str(path), shown))
+    except UnicodeError:
+        return HandInError(f"{shown} holds a file whose name is no text. Give it another.")

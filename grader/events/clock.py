@@ -27,7 +27,7 @@ class Clock:
     def __init__(self, last_look: datetime | None, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
         self._floor = last_look
-        self._last = last_look
+        self._last: datetime | None = None
         self._given: set[datetime] = set()
 
     def now(self) -> datetime:

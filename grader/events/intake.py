@@ -60,8 +60,7 @@ class Intake:
                 more = True
                 continue
             served.add(turn)
-            take = self._file(one, rules) if isinstance(one, Dropped) else self._push(one, rules)
-            complaint = take or complaint
+            complaint = self._take(one, rules) or complaint
         if complaint and complaint != self._told:
             self._say(complaint)
         self._told = complaint
@@ -76,8 +75,20 @@ class Intake:
         self._known.add(arrival.key)
         self._turns.add(arrival, not rules.roster.lists(arrival.team))
 
+    def _take(self, one: Dropped | Pushed, rules: Rules) -> str:
+        """Take a file or a tip in; returns what keeps us from it, for now."""
+        try:
+            return self._file(one, rules) if isinstance(one, Dropped) else self._push(one, rules)
+        except Exception as error:
+            # A mistake of ours over one hand-in must not end the event, at each start anew.
+            self._say(f"{one.shown} is left alone, by a fault of the kit: {error!r}")
+            if isinstance(one, Dropped):
+                self._inbox.took(one)
+            else:
+                self._pushes.took(one)
+            return ""
+
     def _file(self, dropped: Dropped, rules: Rules) -> str:
-        """Take a file in; returns what keeps us from it, for now."""
         try:
             data: bytes | HandInError = self._inbox.read(dropped)
         except (FileNotFoundError, NotADirectoryError):

@@ -114,7 +114,7 @@ class Pushes:
                 if entry.kind != "file":
                     raise HandInError(f"{name} is not a regular file. Push a Python file.")
                 data = repository.read(entry.blob, MAX_BYTES)
-                yield one, submissions.from_bytes(name, data)
+                yield one, submissions.of_bytes(name, data)
             except ObjectTooLargeError:
                 size = MAX_BYTES >> 20
                 text = f"{name} is larger than {size} MiB. Hand in source code without data."

@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import absent
 from test_waiting import arrival
 
+from grader import submission as submissions
 from grader.challenge import Challenge
 from grader.errors import HandInError
 from grader.events.arriving import NotTakenError, from_file
@@ -29,12 +32,13 @@ from grader.events.pushes import Pushes
 from grader.events.roster import Roster, handle
 from grader.events.taking_turns import MOST_OF_A_TEAM, Turns
 from grader.events.waiting import Arrival, Queue
+from grader.submission import Submission
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)
 posix = pytest.mark.skipif(
     os.name != "posix", reason="links, pipes and the time of the last change"
 )
-with_git = pytest.mark.skipif(not shutil.which("git"), reason="pushes with git")
+with_git = pytest.mark.skipif(absent("git"), reason="pushes with git")
 
 
 # Teams.
@@ -361,6 +365,20 @@ def test_a_hostile_archive_is_a_hand_in_with_a_problem(rules: Rules) -> None:
         assert "/tmp" not in one.problem
 
 
+def test_names_in_an_archive_may_be_no_text(rules: Rules) -> None:
+    """A tar file knows names that are no text: such a hand-in has a problem, and the event goes on."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in ("submission.py", "\udcff.py"):
+            info = tarfile.TarInfo(name)
+            info.size = 2
+            archive.addfile(info, io.BytesIO(b"x\n"))
+    (one,) = named("90.tar", buffer.getvalue(), rules)
+
+    assert one.problem
+    assert one.problem.encode()
+
+
 # Pushes.
 
 
@@ -477,6 +495,24 @@ def test_a_broken_repository_does_not_stop_the_folder(event: EventFolder, rules:
     assert desk.look() == [("red", "04", "")]
     desk.look()
     assert len([text for text in desk.said if "no git repository" in text]) == 1
+
+
+def test_a_fault_of_ours_over_one_hand_in_ends_nothing(
+    event: EventFolder, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the kit stumbles over is told once, and the others are taken."""
+
+    def stumbles(name: str, data: bytes) -> Submission:
+        raise KeyError(name) if b"odd" in data else HandInError("it is empty.")
+
+    monkeypatch.setattr(submissions, "of_bytes", stumbles)
+    (event.inbox / "red" / "04.py").write_text("odd")
+    (event.inbox / "Blue-Whales" / "04.py").write_text("x")
+    desk = Desk(event, rules)
+
+    assert desk.look() == [("Blue Whales", "04", "it is empty.")]
+    assert desk.look() == []
+    assert len([text for text in desk.said if "by a fault of the kit" in text]) == 1
 
 
 def test_the_same_bytes_are_one_hand_in(event: EventFolder, rules: Rules) -> None:

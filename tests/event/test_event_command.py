@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import absent
 
 from grader.challenge import find
 from grader.cli import main
@@ -52,7 +52,7 @@ def test_a_new_event_is_all_there(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"day", "roster.csv"}
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.skipif(absent("git"), reason="needs git")
 def test_the_repository_runs_nothing(tmp_path: Path) -> None:
     """It is bare and sound, checks what is pushed, and has no hook."""
     new(tmp_path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from needs import absent
 
 import grader
 from grader.walls import choose
@@ -21,8 +21,8 @@ PAGE = Path(grader.__file__).parent.parent / "docs" / "hackday.md"
 
 @pytest.mark.walls
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("bash"), reason="the commands are for a shell")
-@pytest.mark.skipif(not shutil.which("git"), reason="pushes with git")
+@pytest.mark.skipif(absent("bash"), reason="the commands are for a shell")
+@pytest.mark.skipif(absent("git"), reason="pushes with git")
 def test_a_hack_day_as_the_page_tells_it(tmp_path: Path) -> None:
     """Each command of the tutorial works in its turn, and the rehearsal comes to what the page says."""
     if choose().level == "weak":

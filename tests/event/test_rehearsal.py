@@ -13,7 +13,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import psutil
 import pytest
 import test_batch_killed as batch_killed
 import test_never_lost as never_lost
+from needs import absent
 
 from grader.challenge import Challenge, find
 from grader.events.folder import EventFolder
@@ -51,7 +51,7 @@ orphans = never_lost.orphans
 pytestmark = [
     pytest.mark.walls,
     pytest.mark.skipif(sys.platform != "linux", reason="adopts orphans, reads /proc"),
-    pytest.mark.skipif(not shutil.which("git"), reason="pushes with git"),
+    pytest.mark.skipif(absent("git"), reason="pushes with git"),
 ]
 
 

@@ -238,3 +238,47 @@ def test_a_verdict_that_nobody_reads_ends_nothing(event: EventFolder, mini: Chal
     run.wait()
 
     assert teams(event) == ["Blue Whales", "red"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_names_from_strangers_are_shown_and_stored(event: EventFolder, mini: Challenge) -> None:
+    """A file or guest whose name is no text, or moves the cursor, has its record, and no line is torn."""
+    names = [b"90_\xff.py", b"90_\x1b[2J.py", b"90_\n.py", "90_\u202e.py".encode()]
+    for team in (b"red", b"gu\xe9st", b"gu\nest", b"\x1b[31m"):
+        folder = os.fsencode(event.inbox) + b"/" + team
+        Path(os.fsdecode(folder)).mkdir(exist_ok=True)
+        for name in names:
+            Path(os.fsdecode(folder + b"/" + name)).write_text("")
+    command = [
+        sys.executable,
+        "-m",
+        "grader",
+        "event",
+        "run",
+        str(event.path),
+        "--quiet",
+        "0",
+        "--once",
+    ]
+    done = subprocess.run(
+        [*command, "--challenge", str(mini.folder)],
+        capture_output=True,
+        env=never_lost.environment(),
+        check=False,
+    )
+    scores, problems = Store(event.scores).read()
+    said = (done.stdout + done.stderr).decode("utf-8")
+
+    assert (done.returncode, problems) == (0, [])
+    assert len(scores) == 16
+    assert not any(sign in said for sign in ("\x1b", "\u202e", "Traceback"))
+    verdicts = [line for line in said.splitlines() if "90  ungradable" in line]
+    assert len(verdicts) == 16
+    # And all of them are known again.
+    again = Grader()
+    run_once(event, mini, again)
+    assert len(Store(event.scores).read()[0]) == 16
+    for name in names:
+        (event.inbox / "red" / os.fsdecode(name)).write_text(f"x = {name!r}\n")
+    run_once(event, mini, again)
+    assert len(Store(event.scores).read()[0]) == 20
