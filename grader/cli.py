@@ -322,7 +322,13 @@ def leaderboard(challenge: Challenge | None, store: Path | None, **options: Any)
 @click.option(
     "--live", is_flag=True, help="Serve the pages here, and make them anew on each score."
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Where --live serves them; 0: any that is free.",
+)
 @click.option(
     "--reveal", is_flag=True, help="What the event keeps back: final points, and who has moved."
 )

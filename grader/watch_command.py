@@ -53,7 +53,7 @@ def run(
         return Attempt(one, owner, where, limits=changed_limits(one.limits, timeout, memory))
 
     keep = (lambda score: str(store.add(score))) if save else None
-    setting = Setting(attempt, machine_fault, keep, view_of(store), warning, with_keys)
+    setting = Setting(attempt, machine_fault, keep, warning, with_keys, view_of(store))
     queue: Queue = SimpleQueue()
     with (
         _signals(queue),

@@ -43,10 +43,10 @@ class Setting(msgspec.Struct, frozen=True):
     """Words for what this machine cannot do."""
     save: Callable[[Score], str] | None = None
     """Keeps a score, and returns where."""
-    view: Callable[[Score], Score] = lambda score: score
-    """What is shown of a score."""
     warning: str = ""
     with_keys: bool = False
+    view: Callable[[Score], Score] = lambda score: score
+    """What is shown of a score."""
 
 
 class Seen(msgspec.Struct, frozen=True):
