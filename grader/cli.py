@@ -21,9 +21,12 @@ from grader.front import (
     key_file_option,
     report,
     say,
+    seed_option,
     signing_key_option,
     store_at,
     store_option,
+    team_option,
+    verbose_option,
     view_of,
 )
 from grader.scores_command import scores
@@ -79,17 +82,6 @@ def grading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
-
-
-team_option = click.option(
-    "--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name]."
-)
-seed_option = click.option(
-    "--seed", help="Repeat a grading: the seed of its score, in hexadecimal."
-)
-verbose_option = click.option(
-    "--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed."
-)
 
 
 @click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})

@@ -70,6 +70,17 @@ store_option = click.option(
 )
 
 
+team_option = click.option(
+    "--team", envvar="GRADER_TEAM", help="Whose score it is [default: your user name]."
+)
+seed_option = click.option(
+    "--seed", help="Repeat a grading: the seed of its score, in hexadecimal."
+)
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, help="Whole messages, prints, seconds, the seed."
+)
+
+
 event_option = click.option(
     "--event",
     type=click.Path(path_type=Path),
