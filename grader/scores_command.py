@@ -62,7 +62,10 @@ def check(store: Path | None, keys: tuple[str, ...]) -> None:
             click.echo(str(one))
         else:
             records += 1
-    say(f"{records} scores, {problems} problems in {folder.path}")
+    say(
+        f"{records} score{'s' * (records != 1)}, {problems} problem{'s' * (problems != 1)} "
+        f"in {folder.path}"
+    )
     raise SystemExit(errors.EXIT_NOT_PASSED if problems else errors.EXIT_PASSED)
 
 
