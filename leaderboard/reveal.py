@@ -8,7 +8,7 @@ somebody asks for the final standings:
 - final: all points, and the metric as the private specs measured it, where they did.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -27,12 +27,6 @@ def seen_attempts(
 ) -> list[Attempt]:
     """Judged attempts with their scores as the event shows them."""
     return [Attempt(seen_score(one.score, event, revealed), one.verdict) for one in attempts]
-
-
-def seen(scores: Iterable[Score], event: Event, revealed: bool = False) -> Iterator[Score]:
-    """The scores as the event shows them, in their order."""
-    for score in scores:
-        yield seen_score(score, event, revealed)
 
 
 def seen_score(score: Score, event: Event, revealed: bool = False) -> Score:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from grader.events.clock import utc_now
 from grader.events.folder import EventFolder
@@ -16,18 +13,14 @@ from leaderboard.store import Store
 Build = Callable[[], None]
 
 
-def page_builder(folder: EventFolder) -> Build | None:
-    """Return what builds the page of an event; None where this version of the kit makes no pages."""
-    try:
-        if importlib.util.find_spec("leaderboard.page.build") is None:
-            return None
-    except ModuleNotFoundError:
-        return None
+def page_builder(folder: EventFolder) -> Build:
+    """Return what builds the page of an event."""
+    # Templates take time to load, and no command but this one needs them.
+    from leaderboard.page.build import build as build_pages
 
     def build() -> None:
-        pages: Any = importlib.import_module("leaderboard.page.build")
         scores, _ = Store(folder.scores).read()
-        pages.build(scores, load_event(folder.rules), folder.page, utc_now())
+        build_pages(scores, load_event(folder.rules), folder.page, utc_now())
 
     return build
 

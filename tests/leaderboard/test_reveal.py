@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grader.cli import main
 from leaderboard.event import Event
 from leaderboard.ranking import standings
-from leaderboard.reveal import final, public, seen, with_moves
+from leaderboard.reveal import final, public, seen_score, with_moves
 from leaderboard.score import Metric, Outcome, Score, SpecResult, encode
 from leaderboard.store import Store
 
@@ -97,7 +97,7 @@ def test_an_event_without_secrets_shows_the_record(attempt: Callable[..., Score]
     """Marks in a challenge change nothing until an event asks for them."""
     scores = [attempt("passed", "failed")]
 
-    assert list(seen(scores, Event())) == scores
+    assert [seen_score(one, Event()) for one in scores] == scores
 
 
 def test_the_final_metric_is_the_private_one(attempt: Callable[..., Score]) -> None:
@@ -117,8 +117,8 @@ def test_moves_are_ranks_gained(attempt: Callable[..., Score]) -> None:
         attempt("passed", "passed", team="thorough", minute=5),
         attempt("failed", "failed", team="last", minute=1),
     ]
-    before = standings(seen(scores, event), "04", event)
-    after = standings(seen(scores, event, revealed=True), "04", event)
+    before = standings([seen_score(one, event) for one in scores], "04", event)
+    after = standings([seen_score(one, event, revealed=True) for one in scores], "04", event)
 
     assert [row.team for row in before] == ["early", "thorough", "last"]
     moves = {row.team: row.moved for row in with_moves(after, before)}
