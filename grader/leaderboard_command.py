@@ -71,7 +71,7 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     event = event_of(store.path, options.event)
     event = msgspec.structs.replace(event, keys=(*event.keys, *options.keys))
     check_reveal(event, options.reveal)
-    found = _read(store, event, options)
+    found, hidden = _read(store, event, options)
     _warn(event, {score.challenge.id for score in found.scores})
     attempts = _attempts(found, event, challenge_id, options)
     if not (found.scores or found.unverified):
@@ -81,8 +81,7 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
     before = None
     if options.reveal and not options.as_stats and options.history is None:
         # What was shown until now, for what has moved.
-        hidden = msgspec.structs.replace(options, reveal=False)
-        before = _attempts(_read(store, event, hidden, quiet=True), event, challenge_id, hidden)
+        before = _attempts(hidden, event, challenge_id, options)
     if options.history is not None:
         _print_history(attempts, options.history, event, options.fmt)
     elif options.as_stats:
@@ -95,20 +94,25 @@ def run(challenge_id: str | None, store: Store, options: Options) -> None:
         _print_standings(attempts, before, event, options, alone=False)
 
 
-def _read(store: Store, event: Event, options: Options, quiet: bool = False) -> _Found:
-    """Every score as the event shows it, without what fills most of a record if nobody looks at it."""
-    found = _Found([], [])
+def _read(store: Store, event: Event, options: Options) -> tuple[_Found, _Found]:
+    """Every score as it is asked for, and where that reveals something also as it was shown before.
+
+    Without what fills most of a record, if nobody looks at it.
+    """
+    found, hidden = _Found([], []), _Found([], [])
     for one in store.each():
         if isinstance(one, Problem):
-            report([] if quiet else [one])
+            report([one])
             continue
-        score = seen_score(one.score, event, options.reveal)
-        if not options.as_stats:
-            score = msgspec.structs.replace(score, specs=(), curve=(), output="")
-        # Before it was changed for showing.
+        # Before it is changed for showing.
         holds = not event.keys or state(one.score, event.keys) == "signed"
-        (found.scores if holds else found.unverified).append(score)
-    return found
+        views = [(found, True), (hidden, False)] if options.reveal else [(found, False)]
+        for place, revealed in views:
+            score = seen_score(one.score, event, revealed)
+            if not options.as_stats:
+                score = msgspec.structs.replace(score, specs=(), curve=(), output="")
+            (place.scores if holds else place.unverified).append(score)
+    return found, hidden
 
 
 def _attempts(
