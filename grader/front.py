@@ -81,6 +81,14 @@ verbose_option = click.option(
 )
 
 
+new_key_option = click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The new file for the secret key; only you can read it.",
+)
+
+
 event_option = click.option(
     "--event",
     type=click.Path(path_type=Path),

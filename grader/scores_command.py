@@ -13,7 +13,7 @@ import click
 
 from grader import errors
 from grader.errors import UsageError
-from grader.front import say, store_at, store_option
+from grader.front import new_key_option, say, store_at, store_option
 from leaderboard.errors import StoreWriteError
 from leaderboard.score import Score
 from leaderboard.store import Problem, Store
@@ -97,12 +97,7 @@ def merge(sources: tuple[Path, ...], store: Path | None) -> None:
 
 
 @scores.command()
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The new file for the secret key; only you can read it.",
-)
+@new_key_option
 def keygen(out: Path) -> None:
     """Make a key to sign scores with: the secret in a file, the public one to standard output.
 

@@ -11,7 +11,7 @@ import click
 from grader import challenge as challenges
 from grader import errors, sealed
 from grader.errors import FileExistsAlreadyError, UsageError
-from grader.front import key_file_option, say
+from grader.front import key_file_option, new_key_option, say
 from grader.sweeping import remove_tree
 from leaderboard.text import printable
 
@@ -49,12 +49,7 @@ def seal() -> None:
 
 
 @seal.command()
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The new file for the secret key; only you can read it.",
-)
+@new_key_option
 def keygen(out: Path) -> None:
     """Make an age key: the secret goes into a file, the public recipient to standard output.
 
