@@ -151,6 +151,34 @@ def run(folder: Path, **options: Any) -> None:
     raise SystemExit(code)
 
 
+@event.command("hand-ins")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path())
+@own_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder to be made.",
+)
+def hand_ins(folder: Path, own: tuple[Path, ...], out: Path) -> None:
+    """Write what was handed in and has a score as plain files, with manifests for `grader batch`.
+
+    \b
+    Example:
+      grader event hand-ins hack-day --out hand-ins
+      grader batch hand-ins/04_causal_attention/hand-ins.csv --resume --store hack-day/scores
+    """
+    from grader.events.folder import EventFolder, plural, read_rules
+    from grader.events.writing_out import write_out
+
+    made = EventFolder(folder)
+    made.check()
+    written = write_out(made, read_rules(made, [_own(path) for path in own]), out)
+    for reason in written.left_out:
+        say(f"left out: {reason}")
+    click.echo(f"{out} holds {plural(written.hand_ins, 'hand-in')}.")
+
+
 @click.command()
 @click.option(
     "--out",
@@ -311,7 +339,7 @@ def _ended(folder: EventFolder, faults: int) -> int:
         walls=None,
     )
     standings.run(None, Store(folder.scores), options)
-    left = len(Queue(folder.queue).read()[0])
+    left = len(Queue(folder.queue, folder.graded).read()[0])
     if left:
         say(
             f"{plural(left, 'hand-in')} in the queue without a score. The same command goes on from here."

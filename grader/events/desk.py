@@ -11,7 +11,7 @@ import msgspec
 
 from grader.batch import nameless
 from grader.challenge import Challenge, Limits
-from grader.errors import GraderError, GradingStopped, HandInError
+from grader.errors import GraderError, GraderFault, GradingStopped, HandInError
 from grader.events.folder import Rules
 from grader.events.taking_turns import Turns
 from grader.events.waiting import Arrival, Queue
@@ -161,12 +161,12 @@ class Desk:
     def _save(self, arrival: Arrival, score: Score, rules: Rules, again: bool = False) -> None:
         try:
             self._store.add(score)
-        except StoreWriteError as error:
+            self._queue.done(arrival)
+        except (StoreWriteError, GraderFault) as error:
             if not again and not self._unsaved:
                 self._voice.say(f"{error}\nNothing is lost: it goes on by itself after that.")
             self._unsaved.append((arrival, score))
             return
-        self._queue.remove(arrival)
         self.recorded += 1
         self._voice.verdict(score, arrival, rules)
 

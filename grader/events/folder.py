@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ import msgspec
 
 from grader.challenge import Challenge, all_challenges
 from grader.entries import Names
-from grader.errors import UsageError
+from grader.errors import FileExistsAlreadyError, GraderFault, UsageError
 from grader.events.roster import Roster
+from grader.sweeping import remove_tree
 from leaderboard.event import Event, load_event
 from leaderboard.locks import create_held, if_abandoned
 from leaderboard.store import EVENT_FILE
@@ -50,6 +52,11 @@ class EventFolder(msgspec.Struct, frozen=True):
         return self.path / "queue"
 
     @property
+    def graded(self) -> Path:
+        """What was handed in and has its score, as it came."""
+        return self.path / "graded"
+
+    @property
     def page(self) -> Path:
         """The standings as a page."""
         return self.path / "page"
@@ -68,6 +75,7 @@ class EventFolder(msgspec.Struct, frozen=True):
             )
         self.inbox.mkdir(exist_ok=True)
         owned_folder(self.queue)
+        owned_folder(self.graded)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -159,6 +167,30 @@ def plural(number: int, word: str) -> str:
 def local(moment: datetime) -> str:
     """Return the hour of a moment, on this machine's clock."""
     return f"{moment.astimezone():%H:%M:%S}"
+
+
+@contextlib.contextmanager
+def made_whole(path: Path) -> Iterator[Path]:
+    """Yield a new folder that is at `path` at the end, unless anything fails.
+
+    Raises FileExistsAlreadyError where something is there, and GraderFault where the disk does not take it.
+    """
+    if os.path.lexists(path) and not _is_empty(path):
+        raise FileExistsAlreadyError(f"{path} is there already. Nothing was changed.")
+    target = path.absolute()
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        raise GraderFault(f"Cannot make {path}: {error.strerror or error}.") from error
+    finally:
+        remove_tree(draft)
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 
 
 def owned_folder(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
 import shlex
 import shutil
 import string
@@ -19,9 +18,8 @@ from typing import Final
 import msgspec
 
 from grader.challenge import Challenge, all_challenges
-from grader.errors import FileExistsAlreadyError, GraderFault, UsageError
-from grader.events.folder import EventFolder, owned_folder, read_rules
-from grader.sweeping import remove_tree
+from grader.errors import GraderFault, UsageError
+from grader.events.folder import EventFolder, made_whole, owned_folder, read_rules
 from leaderboard.event import Event
 from leaderboard.text import printable
 
@@ -108,22 +106,8 @@ def make(folder: EventFolder, wanted: Wanted) -> None:
     Raises FileExistsAlreadyError where something is there, UsageError for teams that share a name, and
     GraderFault where the disk does not take it.
     """
-    if os.path.lexists(folder.path) and not _is_empty(folder.path):
-        raise FileExistsAlreadyError(f"{folder.path} is there already. Nothing was changed.")
-    target = folder.path.absolute()
-    draft = EventFolder(target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp"))
-    try:
-        draft.path.mkdir(parents=True)
-        _fill(draft, folder.path, wanted)
-        draft.path.replace(target)
-    except OSError as error:
-        raise GraderFault(f"Cannot make {folder.path}: {error.strerror or error}.") from error
-    finally:
-        remove_tree(draft.path)
-
-
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+    with made_whole(folder.path) as draft:
+        _fill(EventFolder(draft), folder.path, wanted)
 
 
 def _fill(draft: EventFolder, path: Path, wanted: Wanted) -> None:
@@ -136,6 +120,7 @@ def _fill(draft: EventFolder, path: Path, wanted: Wanted) -> None:
     # Hand-ins and scores are nobody else's business.
     owned_folder(draft.scores)
     owned_folder(draft.queue)
+    owned_folder(draft.graded)
     _make_repository(draft.repository)
     values = _values(path, wanted, rules.event, rules.roster.handles)
     for name in ("README.md", "PARTICIPANTS.md"):

@@ -17,7 +17,7 @@ import msgspec
 import watchfiles
 
 from grader.challenge import Challenge
-from grader.errors import GraderError
+from grader.errors import GraderError, GraderFault
 from grader.events.clock import Clock, utc_now
 from grader.events.desk import Desk, Grades, Terms, Voice
 from grader.events.folder import EventFolder, Rules, plural, read_rules, signature_of
@@ -67,7 +67,9 @@ class Run:
         self._paging = paging
         self._voice = voice
         self._stirred = threading.Event()
-        queue, store, turns = Queue(folder.queue), Store(folder.scores), Turns()
+        # Scores may have come by another road since the last run.
+        self._page_is_old = True
+        queue, store, turns = Queue(folder.queue, folder.graded), Store(folder.scores), Turns()
         store.sweep()
         waiting, known = remember(queue, store, voice.say)
         clock = Clock(folder.last_look())
@@ -103,8 +105,9 @@ class Run:
         before = self.desk.recorded
         self.desk.collect(self.rules)
         self.desk.begin(self.rules)
-        if self.desk.recorded > before:
+        if self.desk.recorded > before or (self._page_is_old and not self.desk.pending):
             self._paging.changed()
+            self._page_is_old = False
 
     def _end(self) -> datetime | None:
         """The moment from which on nothing is taken in, if there is one."""
@@ -151,7 +154,9 @@ def remember(
         )
     for arrival in arrivals:
         if (arrival.team, arrival.id) in done:
-            queue.remove(arrival)
+            # Where the disk does not take it, it stays and is no harm.
+            with contextlib.suppress(GraderFault):
+                queue.done(arrival)
     return unfinished(arrivals, done), known
 
 

@@ -1,21 +1,22 @@
 """The queue on disk: what was handed in and has no score yet, one file for each hand-in.
 
-A file is written under a hidden name, synced and renamed, and removed after its score has been stored. So
-whatever moment a run ends at, a hand-in is in one of three states: only where it was handed in, where it is
-found again; in the queue; or with a score, whose id follows from challenge, time and bytes.
+A file is written under a hidden name, synced and renamed, and moved to `graded/` after its score has been
+stored. So whatever moment a run ends at, a hand-in is in one of three states: only where it was handed in,
+where it is found again; in the queue; or with a score, whose id follows from challenge, time and bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from grader.errors import GraderFault
 from grader.submission import EMPTY_SHA256, Submission
 from leaderboard.score import Score, score_id, time_stamp
 from leaderboard.store import sync_folder
@@ -64,10 +65,11 @@ def key_of_score(score: Score) -> Key:
 
 
 class Queue:
-    """The folder of the queue. One process at a time writes it."""
+    """The folder of the queue, and that of what has left it. One process at a time writes them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, graded: Path) -> None:
         self._folder = folder
+        self._graded = graded
 
     def add(self, arrival: Arrival) -> None:
         """Keep a hand-in durably; raises OSError, and then it is not kept."""
@@ -85,10 +87,18 @@ class Queue:
             raise
         sync_folder(self._folder)
 
-    def remove(self, arrival: Arrival) -> None:
-        """Forget a hand-in that has its score."""
+    def done(self, arrival: Arrival) -> None:
+        """Put a hand-in that has its score aside; raises GraderFault, and then it stays in the queue."""
         # If a crash undoes this, the score says that it is done.
-        (self._folder / arrival.file_name).unlink(missing_ok=True)
+        try:
+            (self._folder / arrival.file_name).replace(self._graded / arrival.file_name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise GraderFault(
+                f"Cannot move a hand-in to {self._graded}: {error.strerror or error}. "
+                "Free some space or mend the permissions."
+            ) from error
 
     def read(self) -> tuple[list[Arrival], list[str]]:
         """Return what waits, earliest first, and the names of files that are no hand-ins.
@@ -97,17 +107,26 @@ class Queue:
         """
         for half in self._folder.glob(f".*{SUFFIX}.tmp"):
             half.unlink(missing_ok=True)
-        waiting, strange = [], []
-        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            try:
-                arrival = _decoder.decode(path.read_bytes())
-                if arrival.file_name != path.name:
-                    raise ValueError("the name is that of another")
-            except (ValueError, msgspec.MsgspecError):
-                strange.append(path.name)
-            else:
-                waiting.append(arrival)
-        return waiting, strange
+        found = list(_read(self._folder))
+        waiting = [one for one in found if isinstance(one, Arrival)]
+        return waiting, [one for one in found if isinstance(one, str)]
+
+    def graded(self) -> Iterator[Arrival | str]:
+        """Yield what has its score, as `read` returns it: one at a time, for a day has many."""
+        return _read(self._graded)
+
+
+def _read(folder: Path) -> Iterator[Arrival | str]:
+    """Yield the hand-ins of a folder, earliest first; of files that are none, the names."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            arrival = _decoder.decode(path.read_bytes())
+            if arrival.file_name != path.name:
+                raise ValueError("the name is that of another")
+        except (ValueError, msgspec.MsgspecError):
+            yield path.name
+        else:
+            yield arrival
 
 
 def unfinished(waiting: Iterable[Arrival], done: set[tuple[str, str]]) -> list[Arrival]:

@@ -416,7 +416,9 @@ class Desk:
         say: Callable[[str], None] = self.said.append
         inbox = Inbox(event.inbox, clock, 0, say)
         pushes = Pushes(event.repository, clock, 0, say)
-        self.intake = Intake(inbox, pushes, Queue(event.queue), self.turns, set(), say)
+        self.intake = Intake(
+            inbox, pushes, Queue(event.queue, event.graded), self.turns, set(), say
+        )
         self.rules = rules
 
     def look(self) -> list[tuple[str, str, str]]:

@@ -357,7 +357,7 @@ def test_a_hack_day_that_is_killed_once(
     day.kill()
     assert never_lost.still_running(orphans) == []
     kept = Store(day.event.scores).read()[0]
-    queued = {(one.team, one.id) for one in Queue(day.event.queue).read()[0]}
+    queued = {(one.team, one.id) for one in Queue(day.event.queue, day.event.graded).read()[0]}
     meanwhile = [day.hand_in(one) for one in dead]
     day.start()
     restarted = datetime.now(UTC)

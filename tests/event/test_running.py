@@ -47,7 +47,13 @@ def closing(event: EventFolder, moment: datetime) -> None:
 class Whole:
     """A run in this thread, with a hook for what happens at each verdict."""
 
-    def __init__(self, event: EventFolder, mini: Challenge, **plan: bool) -> None:
+    def __init__(
+        self,
+        event: EventFolder,
+        mini: Challenge,
+        build: Callable[[], None] | None = None,
+        **plan: bool,
+    ) -> None:
         self.voice = Quiet()
         self.halt = threading.Event()
         self.run = Run(
@@ -56,7 +62,7 @@ class Whole:
             Plan([mini], quiet_s=0, look_every_s=0.02, **plan),
             Terms("cpu", lambda one: one.limits),
             Grader(),
-            Paging(None, self.voice.say),
+            Paging(build, self.voice.say),
             self.voice,
         )
 
@@ -70,6 +76,12 @@ class Whole:
                 do()
 
         self.voice.verdict = verdict  # type: ignore[method-assign]
+
+
+def command(event: EventFolder, mini: Challenge, *more: str) -> list[str]:
+    """A run of the event in a process of its own, with files taken at once."""
+    words = ["event", "run", str(event.path), "--quiet", "0", "--challenge", str(mini.folder)]
+    return [sys.executable, "-m", "grader", *words, *more]
 
 
 def teams(event: EventFolder) -> list[str]:
@@ -156,7 +168,7 @@ def test_our_fault_is_tried_again_and_nobodys_attempt(
     hopeless = times == desk.HOPELESS
 
     assert run.desk.faults == hopeless
-    assert len(Queue(event.queue).read()[0]) == hopeless
+    assert len(Queue(event.queue, event.graded).read()[0]) == hopeless
     assert teams(event) == ([] if hopeless else ["red"])
     assert len([text for text in voice.said if "by no fault of theirs" in text]) == times
     run_once(event, mini, Grader())
@@ -192,9 +204,8 @@ def test_a_signal_ends_a_run_in_order(
 ) -> None:
     """The standings are shown, the lock is gone, and the exit code is that of an event without a fault."""
     drop(event, "red/90.py", "")
-    command = [sys.executable, "-m", "grader", "event", "run", str(event.path), "--quiet", "0"]
     with subprocess.Popen(
-        [*command, "--challenge", str(mini.folder)],
+        command(event, mini),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -216,19 +227,8 @@ def test_a_verdict_that_nobody_reads_ends_nothing(event: EventFolder, mini: Chal
     """Where standard output is closed, the event goes on."""
     for team in ("red", "Blue-Whales"):
         drop(event, f"{team}/90.py", "")
-    command = [
-        sys.executable,
-        "-m",
-        "grader",
-        "event",
-        "run",
-        str(event.path),
-        "--quiet",
-        "0",
-        "--once",
-    ]
     run = subprocess.Popen(
-        [*command, "--challenge", str(mini.folder)],
+        command(event, mini, "--once"),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=never_lost.environment(),
@@ -249,19 +249,8 @@ def test_names_from_strangers_are_shown_and_stored(event: EventFolder, mini: Cha
         Path(os.fsdecode(folder)).mkdir(exist_ok=True)
         for name in names:
             Path(os.fsdecode(folder + b"/" + name)).write_text("")
-    command = [
-        sys.executable,
-        "-m",
-        "grader",
-        "event",
-        "run",
-        str(event.path),
-        "--quiet",
-        "0",
-        "--once",
-    ]
     done = subprocess.run(
-        [*command, "--challenge", str(mini.folder)],
+        command(event, mini, "--once"),
         capture_output=True,
         env=never_lost.environment(),
         check=False,
@@ -282,3 +271,20 @@ def test_names_from_strangers_are_shown_and_stored(event: EventFolder, mini: Cha
         (event.inbox / "red" / os.fsdecode(name)).write_text(f"x = {name!r}\n")
     run_once(event, mini, again)
     assert len(Store(event.scores).read()[0]) == 20
+
+
+def test_the_page_shows_scores_that_came_between_runs(event: EventFolder, mini: Challenge) -> None:
+    """A run that has nothing to grade builds the page while it waits, and not only at its end."""
+    waits: list[bool] = []
+
+    def build() -> None:
+        waits.append(not whole.halt.is_set())
+        whole.halt.set()
+
+    whole = Whole(event, mini, build)
+    deadline = threading.Timer(30, whole.halt.set)
+    deadline.start()
+    whole.run.run(whole.halt)
+    deadline.cancel()
+
+    assert waits[0]

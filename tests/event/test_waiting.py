@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.challenge import Challenge
-from grader.errors import HandInError
+from grader.errors import GraderFault, HandInError
 from grader.events.desk import Terms
 from grader.events.folder import EventFolder, Rules, read_rules
 from grader.events.paging import Paging
@@ -54,7 +54,7 @@ def test_what_goes_in_comes_out_by_time(
     found: list[Arrival], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Whatever is added is read again, each once, earliest first; adding it again changes nothing."""
-    queue = Queue(tmp_path_factory.mktemp("queue"))
+    queue = two_folders(tmp_path_factory.mktemp("event"))
     for one in [*found, *found]:
         queue.add(one)
     waiting, strange = queue.read()
@@ -64,29 +64,52 @@ def test_what_goes_in_comes_out_by_time(
     assert [one.arrived for one in waiting] == sorted(one.arrived for one in waiting)
 
 
-def test_what_is_removed_is_gone(tmp_path: Path) -> None:
-    """A hand-in with its score leaves the queue; removing it again is no error."""
-    queue = Queue(tmp_path)
+def two_folders(folder: Path) -> Queue:
+    """A queue with its folders."""
+    for name in ("queue", "graded"):
+        (folder / name).mkdir()
+    return Queue(folder / "queue", folder / "graded")
+
+
+def test_what_is_done_leaves_the_queue_and_is_kept(tmp_path: Path) -> None:
+    """A hand-in with its score is put aside whole; doing that again is no error."""
+    queue = two_folders(tmp_path)
     queue.add(arrival(1))
     queue.add(arrival(2))
-    queue.remove(arrival(1))
-    queue.remove(arrival(1))
+    queue.done(arrival(1))
+    queue.done(arrival(1))
 
     assert queue.read() == ([arrival(2)], [])
+    assert list(queue.graded()) == [arrival(1)]
+
+
+def test_what_cannot_be_put_aside_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not take it is told with what to do, and the hand-in is still in the queue."""
+
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    queue = two_folders(tmp_path)
+    queue.add(arrival())
+    monkeypatch.setattr(Path, "replace", full)
+
+    with pytest.raises(GraderFault, match=r"No space left.* Free some space"):
+        queue.done(arrival())
+    assert queue.read() == ([arrival()], [])
 
 
 @pytest.mark.parametrize("cut", range(0, 200, 7))
 def test_half_a_file_is_none(cut: int, tmp_path: Path) -> None:
     """What a killed writer left is removed; a file that is damaged is named and left alone."""
-    queue = Queue(tmp_path)
+    queue, folder = two_folders(tmp_path), tmp_path / "queue"
     queue.add(arrival(1))
-    whole = (tmp_path / arrival(1).file_name).read_bytes()
-    (tmp_path / f".{arrival(2).file_name}.tmp").write_bytes(whole[:cut])
-    (tmp_path / arrival(3).file_name).write_bytes(whole[:cut])
+    whole = (folder / arrival(1).file_name).read_bytes()
+    (folder / f".{arrival(2).file_name}.tmp").write_bytes(whole[:cut])
+    (folder / arrival(3).file_name).write_bytes(whole[:cut])
 
     assert queue.read() == ([arrival(1)], [arrival(3).file_name])
-    assert [path.name for path in tmp_path.glob(".*")] == []
-    assert (tmp_path / arrival(3).file_name).exists()
+    assert [path.name for path in folder.glob(".*")] == []
+    assert (folder / arrival(3).file_name).exists()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
@@ -100,8 +123,8 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(OSError, match="No space"):
-        Queue(tmp_path).add(arrival())
-    assert list(tmp_path.iterdir()) == []
+        two_folders(tmp_path).add(arrival())
+    assert list((tmp_path / "queue").iterdir()) == []
 
 
 def test_what_has_a_score_does_not_wait() -> None:
@@ -223,7 +246,7 @@ def test_a_run_that_ends_at_any_step_loses_nothing(
             except Ended:
                 ended = True
         before = {(one.team, one.id) for one in Store(event.scores).read()[0]}
-        before |= {(one.team, one.id) for one in Queue(event.queue).read()[0]}
+        before |= {(one.team, one.id) for one in Queue(event.queue, event.graded).read()[0]}
         run_once(event, mini, Grader())
         scores, problems = Store(event.scores).read()
         assert problems == []
@@ -231,6 +254,7 @@ def test_a_run_that_ends_at_any_step_loses_nothing(
         # What was stamped before the kill keeps its time.
         assert before <= {(one.team, one.id) for one in scores}, f"step {step}"
         assert list(event.queue.iterdir()) == []
+        assert len(list(event.graded.iterdir())) == len(due), f"step {step}"
         if not ended:
             break
         cleared(event, blank)
@@ -239,7 +263,7 @@ def test_a_run_that_ends_at_any_step_loses_nothing(
 
 def cleared(event: EventFolder, blank: dict[Path, bytes]) -> None:
     """As it was before the first run."""
-    for folder in (event.scores, event.queue):
+    for folder in (event.scores, event.queue, event.graded):
         shutil.rmtree(folder)
         folder.mkdir()
     assert all(path.read_bytes() == data for path, data in blank.items())
