@@ -5,7 +5,6 @@ decides which attempts count, from the time that each record itself holds.
 """
 
 import difflib
-import math
 import stat
 import tomllib
 from collections import Counter
@@ -24,6 +23,7 @@ from leaderboard.text import printable
 from leaderboard.times import span
 
 MAX_BYTES = 1024 * 1024
+HEAVIEST = 1_000_000
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,8 +33,9 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(gt=0)] = 1.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.weight):
-            raise ValueError("the weight is not a finite number")
+        # A total must be a number that can be shown. The comparison fails for NaN as well.
+        if not self.weight <= HEAVIEST:
+            raise ValueError(f"the weight is no number up to {HEAVIEST}")
 
 
 class Team(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
