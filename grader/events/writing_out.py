@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from grader.entries import COLUMNS
-from grader.events.folder import EventFolder, Rules, made_whole
+from grader.events.folder import EventFolder, Rules, made_whole, owned_folder
 from grader.events.waiting import Arrival, Queue
 from grader.submission import Submission
 from leaderboard.score import time_stamp
@@ -38,6 +38,8 @@ def write_out(folder: EventFolder, rules: Rules, out: Path) -> Written:
     left_out: list[str] = []
     rows: dict[Path, list[list[str]]] = defaultdict(list)
     with made_whole(out) as draft:
+        # Teams do not read each other's.
+        owned_folder(draft)
         for one in Queue(folder.queue, folder.graded).graded():
             reason = _reason(one)
             if reason or isinstance(one, str):

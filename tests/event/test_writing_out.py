@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import stat
 import zipfile
 from pathlib import Path
 
@@ -90,6 +92,17 @@ def test_files_are_called_as_their_scores(
 
     assert (folder / "90_mini.py").read_text() == "import helper\n"
     assert (folder / "lib" / "helper.py").read_text() == "x = 3\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_what_is_kept_is_for_the_organiser(
+    lived: EventFolder, mini: Challenge, tmp_path: Path
+) -> None:
+    """Neither in the event's folder nor written out can a team read another team's."""
+    write_out(lived, read_rules(lived, [mini]), tmp_path / "out")
+
+    for folder in (lived.graded, tmp_path / "out"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_names_that_are_no_text_and_damage_are_told(
