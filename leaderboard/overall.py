@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from leaderboard.attempts import Attempt
 from leaderboard.event import NO_EVENT, Entry, Event
-from leaderboard.ranking import attempts_by_team, metric_key, place, standing
+from leaderboard.ranking import MetricKey, attempts_by_team, metric_key, place, standing
 from leaderboard.score import Score
 
 
@@ -40,6 +40,9 @@ class OverallRow(Struct, frozen=True, kw_only=True):
     """Ranks gained when all was revealed; see leaderboard.reveal."""
 
 
+StandingKey = tuple[Fraction, list[MetricKey], datetime]
+
+
 class Standing(Struct, frozen=True):
     """What a team's place in the overall standings rests on."""
 
@@ -51,7 +54,7 @@ class Standing(Struct, frozen=True):
     ranks: bool
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> StandingKey:
         """Sorts the better team first."""
         return (-self.total, [metric_key(one) for one in self.scores], self.reached_at)
 

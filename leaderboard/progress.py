@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from fractions import Fraction
 from itertools import groupby
 
 from msgspec import Struct
 
 from leaderboard.attempts import Attempt
 from leaderboard.event import NO_EVENT, Event
-from leaderboard.overall import Standing, entries_of, standing_of
+from leaderboard.overall import Standing, StandingKey, entries_of, standing_of
 
 
 class Step(Struct, frozen=True):
@@ -44,24 +45,43 @@ def progress(attempts: Iterable[Attempt], event: Event = NO_EVENT) -> Progress:
     counted = sorted((one for one in attempts if one.verdict == "counts"), key=_when)
     entries = entries_of(counted, event)
     so_far: dict[str, list[Attempt]] = defaultdict(list)
-    now: dict[str, Standing] = {}
+    totals: dict[str, Fraction] = {}
+    places: dict[str, StandingKey | None] = {}
     steps: list[Step] = []
     leads: list[Lead] = []
     for one in counted:
         team, at = one.score.team, one.score.submitted_at
-        so_far[team].append(one)
-        before, now[team] = now.get(team), standing_of(team, so_far[team], entries, event)
-        if before is None or before.total != now[team].total:
-            steps.append(Step(at, team, float(now[team].total)))
-        leads.append(Lead(at, _leaders(now.values(), event)))
+        known = [*so_far[team], one]
+        now = standing_of(team, known, entries, event)
+        so_far[team] = _still_needed(known, now)
+        if totals.get(team) != now.total:
+            totals[team] = now.total
+            steps.append(Step(at, team, float(now.total)))
+        place = _place(now, event)
+        if places.get(team) != place:
+            places[team] = place
+            leads.append(Lead(at, _leaders(places)))
     return Progress(tuple(steps), tuple(_told(leads)))
 
 
-def _leaders(standings: Iterable[Standing], event: Event) -> tuple[str, ...]:
-    """Nobody leads before the first point."""
-    placed = [one for one in standings if one.ranks and one.total and event.lists(one.team)]
-    best = min((one.key for one in placed), default=None)
-    return tuple(sorted(one.team for one in placed if one.key == best))
+def _still_needed(attempts: list[Attempt], now: Standing) -> list[Attempt]:
+    """Those that the standing rests on, and the first, which tells when the team began.
+
+    No other will ever stand, whatever comes, so that a long day is not gone through at each attempt.
+    """
+    stand = {id(score) for score in now.scores}
+    return [one for one in attempts if one is attempts[0] or id(one.score) in stand]
+
+
+def _place(standing: Standing, event: Event) -> StandingKey | None:
+    """What decides who leads; nobody does before the first point."""
+    leads = standing.ranks and standing.total and event.lists(standing.team)
+    return standing.key if leads else None
+
+
+def _leaders(places: Mapping[str, StandingKey | None]) -> tuple[str, ...]:
+    best = min((key for key in places.values() if key is not None), default=None)
+    return tuple(sorted(team for team, key in places.items() if key is not None and key == best))
 
 
 def _told(leads: Iterable[Lead]) -> Iterator[Lead]:

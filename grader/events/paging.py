@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from typing import Final
 
 from grader.events.clock import utc_now
 from grader.events.folder import EventFolder
@@ -11,6 +13,9 @@ from leaderboard.event import load_event
 from leaderboard.store import Store
 
 Build = Callable[[], None]
+
+PAUSE: Final = 3
+"""After a build, so many times as long as it took: most of the time is for gradings, whatever the page."""
 
 
 def page_builder(folder: EventFolder) -> Build:
@@ -32,7 +37,7 @@ class Paging:
         self._build = build
         self._say = say
         self._changed = threading.Event()
-        self._ending = False
+        self._ending = threading.Event()
         self._told = ""
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         if build is not None:
@@ -44,16 +49,21 @@ class Paging:
 
     def close(self) -> None:
         """Build once more if anything has changed, and end."""
-        self._ending = True
+        self._ending.set()
         self._changed.set()
         if self._build is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ending:
+        is_last = False
+        while not is_last:
             self._changed.wait()
             self._changed.clear()
+            # Looked at after that: what is told at the end is never cleared unseen.
+            is_last = self._ending.is_set()
+            began = time.monotonic()
             self._try()
+            self._ending.wait(PAUSE * (time.monotonic() - began))
 
     def _try(self) -> None:
         told = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -18,6 +19,8 @@ STEP_MS: Final = 50
 # Rules may lie anywhere and be renamed over; and what no system tells of, such as a folder that was
 # removed and made again, is looked at as often as this.
 LOOK_EVERY_MS: Final = 1000
+PAUSE: Final = 3
+"""After a build, so many times as long as it took."""
 BLIND_S: Final = 5.0
 """How often the pages are made where nothing can be watched."""
 
@@ -42,10 +45,13 @@ def serve(
     thread.start()
     try:
         for _ in changes(store, rules, stopped):
+            began = time.monotonic()
             try:
                 server.publish(*build())
             except LeaderboardError as error:
                 tell(str(error))
+            # The gradings that make the news need the machine too, whatever the size of the pages.
+            stopped.wait(PAUSE * (time.monotonic() - began))
     finally:
         server.close()
         thread.join()

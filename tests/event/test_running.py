@@ -197,6 +197,23 @@ def test_the_page_is_built_after_the_last_score(event: EventFolder, mini: Challe
     assert [text for text in voice.said if "no ink" in text] == ["The page was not built: no ink"]
 
 
+def test_what_changed_last_is_always_built() -> None:
+    """Whenever the end comes, also in the pause after a build, one build begins after the last change."""
+    changes, built = 0, 0
+
+    def build() -> None:
+        nonlocal built
+        built = changes
+
+    for _ in range(300):
+        paging = Paging(build, print)
+        for _ in range(3):
+            changes += 1
+            paging.changed()
+        paging.close()
+        assert built == changes
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(
