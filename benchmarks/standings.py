@@ -30,6 +30,8 @@ from leaderboard.score import ChallengeInfo, CurvePoint, Metric, Score, SpecResu
 from leaderboard.store import Store, challenge_folder, folder_name, time_stamp
 
 SPECS, TEAMS, CHALLENGES = 14, 400, 5
+# More attempts than any day has make pages of hundreds of megabytes.
+MOST_OF_A_PAGE = 10_000
 MESSAGE = (
     "The values differ from those expected, at most by 0.25; the tolerance is 0.00001.\n"
     "Look at what is masked, and when: before the softmax or after it?"
@@ -141,6 +143,7 @@ def figures(count: int, rounds: int, folder: Path) -> Iterator[str]:
     cost(sys.executable, __file__, "--fill", str(count), str(store), str(index))
     size = sum(path.stat().st_size for path in store.rglob("*.json"))
     grader = [sys.executable, "-m", "grader", "leaderboard", "--store", str(store)]
+    page = [sys.executable, "-m", "grader", "page", "--store", str(store)]
     commands = {
         "grader leaderboard": grader,
         "grader leaderboard --overall": [*grader, "--overall"],
@@ -149,6 +152,8 @@ def figures(count: int, rounds: int, folder: Path) -> Iterator[str]:
             *(sys.executable, __file__, "--floor", str(store), str(index))
         ],
     }
+    if count <= MOST_OF_A_PAGE:
+        commands["grader page"] = [*page, "--out", str(folder / f"{count}.page")]
     # Last, when the system has written all of them to the disk.
     commands["grader leaderboard, no record in memory"] = grader
     for name, command in commands.items():
