@@ -19,7 +19,7 @@ disk = never_lost.disk
 
 # On the small disk: copy the event to it, fill it, run, wait for words, free space, wait for scores.
 DRIVER = """
-import pathlib, shutil, signal, subprocess, sys, time
+import atexit, pathlib, shutil, signal, subprocess, sys, time
 event, place, out, challenge, hand_in = sys.argv[1:]
 place, out = pathlib.Path(place), pathlib.Path(out)
 shutil.copytree(event, place / "event")
@@ -34,6 +34,7 @@ for number in range(3):
 command = [sys.executable, "-m", "grader", "event", "run", str(place / "event"), "--quiet", "0"]
 with (out / "talk").open("wb") as talk, (place / "event" / "log").open("wb") as log:
     run = subprocess.Popen([*command, "--challenge", challenge], stdout=log, stderr=talk)
+atexit.register(run.kill)
 def wait_until(condition):
     for _ in range(6000):
         if condition():
