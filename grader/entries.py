@@ -17,6 +17,7 @@ from grader.archives import is_archive, unpack
 from grader.challenge import Challenge, all_challenges
 from grader.errors import UsageError
 from grader.submission import MAIN, SKIPPED
+from leaderboard.formats import is_formula
 
 COLUMNS: Final = ("team", "challenge", "path", "submitted_at")
 NAMED_SHOWN: Final = 10
@@ -126,6 +127,15 @@ def team_name(name: str) -> str:
     return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", composed)
 
 
+def team_cell(team: str) -> str:
+    """Return a team for a manifest: a name that a spreadsheet would run has an apostrophe more."""
+    return f"'{team}" if is_formula(team.lstrip("'")) else team
+
+
+def _team_in(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and is_formula(cell.lstrip("'")) else cell
+
+
 def _teams(folder: Path, shown: str, names: Names) -> Iterator[Found]:
     for team in _visible(folder):
         where = f"{shown}/{team.name}"
@@ -222,6 +232,7 @@ def _entry(row: Mapping[str, str], path: Path, base: Path, names: Names) -> Foun
     if "" in row:
         raise UsageError("it has more fields than the header.")
     team, key, file, moment = [(row.get(name) or "").strip() for name in COLUMNS]
+    team = _team_in(team)
     if not team:
         raise UsageError("the team is missing.")
     challenge = names.find(key)

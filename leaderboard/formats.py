@@ -82,7 +82,12 @@ def csv_cell(value: Any) -> Any:
     """A value for CSV: text that a spreadsheet would run as a formula gets an apostrophe before it."""
     if not isinstance(value, str):
         return value
-    return printable(f"'{value}" if value.lstrip().startswith(_FORMULA) else value)
+    return printable(f"'{value}" if is_formula(value) else value)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a cell of this text."""
+    return text.lstrip().startswith(_FORMULA)
 
 
 def _escaped(cell: str, escape: Callable[[str], str]) -> str:

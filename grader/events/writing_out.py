@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from grader.entries import COLUMNS
+from grader.entries import COLUMNS, team_cell
 from grader.events.folder import EventFolder, Rules, made_whole, owned_folder
 from grader.events.waiting import Arrival, Queue
 from grader.submission import Submission
@@ -48,7 +48,7 @@ def write_out(folder: EventFolder, rules: Rules, out: Path) -> Written:
             top, place = _top(one, rules), _place(one)
             _write(one.submission, draft / top / place)
             arrived = one.arrived.isoformat(timespec="microseconds")
-            rows[top].append([one.team, one.challenge, place.as_posix(), arrived])
+            rows[top].append([team_cell(one.team), one.challenge, place.as_posix(), arrived])
         for top, lines in rows.items():
             with (draft / top / MANIFEST).open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows([COLUMNS, *lines])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import shutil
@@ -80,6 +81,17 @@ def test_manifests_lead_back_to_the_hand_ins(
     assert sorted((one.entry.team, one.submitted_at, one.sha256) for one in back) == sorted(
         (one.team, one.arrived, one.submission.sha256) for one in kept(lived) if not one.problem
     )
+
+
+def test_a_spreadsheet_runs_nothing_of_a_manifest(
+    lived: EventFolder, mini: Challenge, tmp_path: Path
+) -> None:
+    """A guest that is called like a formula is text where the organiser opens the list."""
+    write_out(lived, read_rules(lived, [mini]), tmp_path / "out")
+    text = (tmp_path / "out" / mini.key / "hand-ins.csv").read_text("utf-8")
+    teams = [row["team"] for row in csv.DictReader(io.StringIO(text))]
+
+    assert sorted(teams) == ["'=gu,\"est'", "Blue Whales", "red", "red"]
 
 
 def test_files_are_called_as_their_scores(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from grader.challenge import Challenge, find
-from grader.entries import Entry, Names, Skipped, collect, team_name
+from grader.entries import Entry, Names, Skipped, collect, team_cell, team_name
 from grader.errors import UsageError
+from leaderboard.formats import is_formula
 
 HEADER = "team,challenge,path,submitted_at\n"
 
@@ -300,6 +304,22 @@ def test_a_damaged_manifest_is_told(data: bytes, said: str, tmp_path: Path) -> N
 
     with pytest.raises(UsageError, match=said):
         collected(tmp_path / "m.csv")
+
+
+@settings(max_examples=100, deadline=None)
+@given(name=st.lists(st.sampled_from("'=+-@＝ ax"), min_size=1, max_size=8).map("".join))
+def test_any_team_survives_a_manifest(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A spreadsheet runs no name, and a batch reads each as it was."""
+    team = team_name(name)
+    assume(team)
+    folder = written(tmp_path_factory.mktemp("manifest"), "mine.py")
+    with (folder / "list.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = [["team", "challenge", "path"], [team_cell(team), "04", "mine.py"]]
+        csv.writer(file).writerows(rows)
+    ((found,), _) = collected(folder / "list.csv")
+
+    assert not is_formula(team_cell(team))
+    assert found.team == team
 
 
 def test_a_manifest_and_a_challenge(tmp_path: Path) -> None:
