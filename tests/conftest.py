@@ -1,5 +1,6 @@
 """What every test may use: the mini challenge, and a right hand-in for it."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ TESTS = Path(__file__).parent
 
 # Hidden specs and hand-ins are material of tests, not tests.
 collect_ignore_glob = ["challenges/*_*/*", "submissions/*"]
+
+
+# Under nohup, and in the background of a script, some signals are ignored, and a child would inherit that.
+# A handler that does nothing ignores them here as well, and no child inherits it.
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 
 @pytest.fixture(scope="session")

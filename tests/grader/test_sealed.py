@@ -201,12 +201,10 @@ def test_plain_text_goes_when_it_is_closed(public: Path, key: Key) -> None:
     assert not room.with_name(room.name + sweeping.LOCK).exists()
 
 
-# Under nohup SIGHUP is ignored, also by children; this test is about a terminal that goes.
 OPENER = """
-import signal, sys
+import sys
 from pathlib import Path
 from grader.challenge import load
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
 print(load(Path(sys.argv[1])).folder.parent, flush=True)
 sys.stdin.read()
 """
