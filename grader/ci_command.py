@@ -13,9 +13,10 @@ import msgspec
 
 from grader.challenge import Challenge, all_challenges
 from grader.errors import UsageError
-from grader.front import CHALLENGE, key_file_option, say, signing_key_option
+from grader.front import CHALLENGE, key_file_option, say, signing_key_option, view_of
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed, machine_fault
 from leaderboard.errors import StoreError
+from leaderboard.event import event_of
 from leaderboard.score import Walls
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _graded(
 ) -> tuple[list[Graded], list[Rejected]]:
     """Grade, and record each score in the store as soon as it is there; a report comes in any case."""
     from grader import devices
-    from grader.ci.grading import Conditions, Graded, grade_all
+    from grader.ci.grading import Conditions, Graded, grade_all, seen
     from grader.walls import choose
     from leaderboard.store import Store
 
@@ -275,6 +276,7 @@ def _graded(
     rejected: list[Rejected] = []
     if not findings.hand_ins:
         return graded, rejected
+    view = view_of(Store(_event_folder(options)))
     wall = choose(options.require_walls)
     if wall.level == "weak":
         click.echo(WEAK_WARNING, err=True)
@@ -290,7 +292,7 @@ def _graded(
         if not isinstance(one, Graded):
             rejected.append(one)
             continue
-        graded.append(one)
+        graded.append(seen(one, view, policy))
         if options.store is not None and one.score.status != "grader_fault":
             try:
                 Store(options.store).add(one.score)
@@ -312,8 +314,16 @@ def _write(report: Report, options: Options) -> None:
             (options.out / name).write_text(_text(report, fmt).rstrip("\n") + "\n", "utf-8")
     except OSError as error:
         raise machine_fault(error) from error
+    if event_of(_event_folder(options)).private:
+        # What is shown is no whole record, and whole ones are the event's own: they are in its store.
+        return
     for score in report.scores:
         Store(options.out / "scores").add(score)
+
+
+def _event_folder(options: Options) -> Path:
+    """Where the event's rules may lie; else in the current folder, which is the trusted side's."""
+    return options.store or Path()
 
 
 def _text(report: Report, fmt: str) -> str:

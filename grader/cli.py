@@ -21,11 +21,13 @@ from grader.front import (
     key_file_option,
     report,
     say,
+    score_of,
     seed_option,
     signing_key_option,
     store_at,
     store_option,
     team_option,
+    that_count,
     verbose_option,
     view_of,
 )
@@ -111,7 +113,7 @@ def list_command(store: Path | None) -> None:
     place = store_at(store)
     found, problems = place.read()
     report(problems)
-    scores = list(map(view_of(place), found))
+    scores = list(map(view_of(place), that_count(found, place)))
     rows = [
         (one, best_attempt(score for score in scores if score.challenge.id == one.id))
         for one in challenges.all_challenges()
@@ -259,7 +261,7 @@ def show(key: str, store: Path | None, verbose: bool, as_json: bool, reveal: boo
     from grader.render import console, score_table
 
     place = store_at(store)
-    score = view_of(place, reveal)(place.find(key))
+    score = view_of(place, reveal)(score_of(place, key))
     if as_json:
         click.echo(encode(score).decode(), nl=False)
     else:

@@ -10,7 +10,7 @@ import click
 
 from grader.challenge import Challenge
 from grader.errors import UsageError
-from grader.front import CHALLENGE, report, store_at, store_option
+from grader.front import CHALLENGE, report, score_of, store_at, store_option, that_count
 from leaderboard.score import Score
 from leaderboard.store import Store
 
@@ -70,22 +70,15 @@ def _chosen(
     if key is not None and (challenge or team):
         raise UsageError("An id or a file is one score: leave out --challenge and --team.")
     if key is not None:
-        return [_one(store, key)]
+        return [score_of(store, key)]
     scores, problems = store.read()
     report(problems)
     return [
         score
-        for score in scores
+        for score in that_count(scores, store)
         if (challenge is None or score.challenge.id == challenge.id)
         and (team is None or score.team == team)
     ]
-
-
-def _one(store: Store, key: str) -> Score:
-    from leaderboard.store import load
-
-    # `grader grade --json` and a CI leave files that lie in no store.
-    return load(Path(key)) if key.endswith(".json") and Path(key).is_file() else store.find(key)
 
 
 def _written(scores: list[Score], fmt: str, reveal: bool) -> str:

@@ -15,10 +15,12 @@ from grader import challenge as challenges
 from grader import keyring
 from grader.challenge import Challenge
 from grader.errors import UsageError
+from leaderboard.attempts import apart
 from leaderboard.event import Event, event_of
 from leaderboard.reveal import seen_score
 from leaderboard.score import Score
-from leaderboard.store import EVENT_FILE, Store
+from leaderboard.signing import state
+from leaderboard.store import EVENT_FILE, Store, load
 from leaderboard.text import printable
 
 
@@ -109,6 +111,25 @@ def view_of(store: Store, revealed: bool = False) -> Callable[[Score], Score]:
     """Return what makes of a score what the event shows of it; see leaderboard.reveal."""
     event = event_of(store.path)
     return lambda score: seen_score(score, event, revealed)
+
+
+def score_of(store: Store, key: str) -> Score:
+    """Return the score of a file, or of the store by its id; tells if no key of the event has signed it."""
+    event = event_of(store.path)
+    # `grader grade --json` and a CI leave files that lie in no store.
+    is_file = key.endswith(".json") and Path(key).is_file()
+    score = load(Path(key)) if is_file else store.find(key, event.keys)
+    if event.keys and state(score, event.keys) != "signed":
+        say(f"No key of the event has signed {score.id}, so it counts for nothing.")
+    return score
+
+
+def that_count(scores: Iterable[Score], store: Store) -> list[Score]:
+    """Return the scores without those that no key of the event has signed, and says how many these are."""
+    kept, others = apart(scores, event_of(store.path))
+    if others:
+        say(f"{len(others)} left out: no key of the event has signed them.")
+    return kept
 
 
 def check_reveal(event: Event, reveal: bool) -> None:

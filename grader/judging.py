@@ -24,7 +24,7 @@ from grader.specs import MESSAGE_KEPT, Context, Fault, SpecPlugin, verdicts
 from grader.transport import LocalTransport, PipeTransport, SessionLost
 from grader.verdict import Event, JudgeRequest, Progress, Retired, Run, Verdict
 from grader.worker import loading, wire
-from leaderboard.score import Status
+from leaderboard.score import WHILE_TESTING, Status
 
 Send = Callable[[Event], None]
 RunSpecs = Callable[[Context], dict[str, object]]
@@ -311,7 +311,7 @@ def _forget_modules_below(folder: str) -> None:
 
 def _lost_message(challenge: Challenge, lost: SessionLost, name: str | None) -> str:
     title = next((spec.title for spec in challenge.specs if spec.name == name), None)
-    return f"{lost} (while testing “{title}”)" if title else str(lost)
+    return f"{lost}{WHILE_TESTING.format(title)}" if title else str(lost)
 
 
 def _verdict(status: Status, message: str, specs: list, context: Context) -> Verdict:  # type: ignore[type-arg]

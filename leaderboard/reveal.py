@@ -17,7 +17,7 @@ from leaderboard.attempts import Attempt
 from leaderboard.event import Event
 from leaderboard.overall import OverallRow
 from leaderboard.ranking import Row
-from leaderboard.score import Score
+from leaderboard.score import WHILE_TESTING, Score
 
 AnyRow = TypeVar("AnyRow", Row, OverallRow)
 
@@ -45,6 +45,7 @@ def public(score: Score) -> Score:
     failed = any(spec.outcome == "failed" for spec in specs)
     return msgspec.structs.replace(
         score,
+        message=_without_titles(score),
         score=earned,
         max_score=most,
         passed=score.status == "graded" and (score.passed or earned == most),
@@ -53,6 +54,14 @@ def public(score: Score) -> Score:
         private_metric=None,
         signature=None,
     )
+
+
+def _without_titles(score: Score) -> str:
+    message = score.message
+    for spec in score.specs:
+        if spec.private:
+            message = message.replace(WHILE_TESTING.format(spec.title), "")
+    return message
 
 
 def final(score: Score) -> Score:

@@ -27,6 +27,8 @@ from leaderboard.errors import (
 from leaderboard.text import printable_json
 
 SCHEMA: Literal[2] = 2
+WHILE_TESTING = " (while testing “{}”)"
+"""What a message has at its end where it is known at which spec a hand-in was lost: the spec's title."""
 
 Status = Literal[
     "graded", "ungradable", "timeout", "out_of_memory", "crashed", "violation", "grader_fault"

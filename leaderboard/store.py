@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -31,6 +31,7 @@ from leaderboard.errors import (
 )
 from leaderboard.locks import create_held, if_abandoned
 from leaderboard.score import Score, decode, encode, time_stamp
+from leaderboard.signing import state
 from leaderboard.text import printable
 
 DEFAULT_STORE = Path(__file__).parent / "scores"
@@ -128,10 +129,11 @@ class Store:
         for folder in {path.parent for path in self._list()[0]}:
             _sweep(folder)
 
-    def find(self, key: str) -> Score:
+    def find(self, key: str, keys: Sequence[str] = ()) -> Score:
         """The score whose id begins with `key`, or whose file is `key`.
 
-        Of a hand-in that was graded more than once, the latest grade. Raises
+        Of a hand-in that was graded more than once, the latest grade; where there are public keys, the
+        latest that one of them has signed, if any is. Raises
         `ScoreNotFoundError` with near matches, or `AmbiguousScoreError` with the candidates.
         """
         stored, _ = self.read_stored()
@@ -142,7 +144,8 @@ class Store:
             raise ScoreNotFoundError(self._not_found(key, stored))
         if len({(entry.score.id, entry.score.team) for entry in matches}) > 1:
             raise AmbiguousScoreError(_ambiguous(key, matches))
-        return max(matches, key=lambda entry: (entry.score.graded_at, entry.path)).score
+        signed = [entry for entry in matches if keys and state(entry.score, keys) == "signed"]
+        return max(signed or matches, key=lambda entry: (entry.score.graded_at, entry.path)).score
 
     def _list(self) -> tuple[list[Path], list[Problem]]:
         """The visible files in order, and the folders that cannot be listed."""

@@ -7,6 +7,7 @@ from leaderboard.errors import EventError
 from leaderboard.text import printable
 
 _SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+EXAMPLE = "2026-11-28T09:00+01:00"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -30,10 +31,10 @@ def moment(text: str, now: datetime) -> datetime:
     # Overflow: longer ago than the calendar goes back.
     except (ValueError, OverflowError):
         raise EventError(
-            printable(f"{text!r} is no time: write 2h, 3d or 2026-11-28T09:00+01:00.")
+            printable(f"{text!r} is no time: write 2h, 3d, or one such as {EXAMPLE}.")
         ) from None
     if found.tzinfo is None:
         raise EventError(
-            printable(f"{text!r} has no time zone: add Z for UTC, or an offset such as +01:00.")
+            printable(f"{text!r} has no time zone: write one such as {EXAMPLE}, or with Z for UTC.")
         )
     return found

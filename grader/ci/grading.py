@@ -61,6 +61,15 @@ class Graded(msgspec.Struct, frozen=True):
     """How long the hand-in is, for whoever points at a line of it."""
 
 
+def seen(one: Graded, view: Callable[[Score], Score], policy: Policy) -> Graded:
+    """Return what an event lets people see of it; what it keeps back does not decide either."""
+    score = view(one.score)
+    baseline = one.baseline and view(one.baseline)
+    return msgspec.structs.replace(
+        one, score=score, baseline=baseline, met=policy.met(score, baseline)
+    )
+
+
 class AbsentError(UsageError):
     """A content is not to be had, by no fault of who has handed it in."""
 

@@ -34,7 +34,8 @@ class Policy(msgspec.Struct, frozen=True):
         if self.kind == "passed":
             return score.passed
         if self.kind == "score":
-            return score.score >= self.points
+            # Points of a hundred, also where an event keeps some of them back.
+            return score.score * 100 >= self.points * score.max_score
         return baseline is None or score.score >= baseline.score
 
 

@@ -20,6 +20,7 @@ import msgspec
 from grader.challenge import Challenge, all_challenges
 from grader.errors import GraderFault, UsageError
 from grader.events.folder import EventFolder, made_whole, owned_folder, read_rules
+from leaderboard.errors import EventError
 from leaderboard.event import Event
 from leaderboard.text import printable
 
@@ -107,7 +108,11 @@ def make(folder: EventFolder, wanted: Wanted) -> None:
     GraderFault where the disk does not take it.
     """
     with made_whole(folder.path) as draft:
-        _fill(EventFolder(draft), folder.path, wanted)
+        try:
+            _fill(EventFolder(draft), folder.path, wanted)
+        except (EventError, UsageError) as error:
+            # Where it would have been: the draft is gone when somebody reads this.
+            raise type(error)(str(error).replace(str(draft), str(folder.path))) from error
 
 
 def _fill(draft: EventFolder, path: Path, wanted: Wanted) -> None:

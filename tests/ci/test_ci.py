@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from grader.challenge import load
 from leaderboard.store import Store
 
 # Of the fixtures: a repository, its first commit, and the command.
@@ -104,6 +106,33 @@ def test_policies(place: Place, policy: str, code: int) -> None:
     head = place.commit({"any/where/90_mini.py": place.part})
 
     assert place.run(head, "--team", "ada", "--require", policy).code == code
+
+
+@pytest.mark.walls
+def test_an_event_keeps_private_specs_back_here_too(place: Place, tmp_path: Path) -> None:
+    """With `private = true` no report, annotation or verdict knows them; the store has whole records."""
+    folder = shutil.copytree(place.mini.folder, tmp_path / "own" / place.mini.key)
+    toml = (folder / "challenge.toml").read_text("utf-8")
+    kept = 'private = ["test_affine", "test_affine_twice"]\n'
+    (folder / "challenge.toml").write_text(kept + toml, "utf-8")
+    place.mini = load(folder)
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "leaderboard.toml").write_text("private = true\n", "utf-8")
+    only_private = place.right.replace("+ self.bias", "- self.bias")
+    head = place.commit(
+        {"hand-ins/red/90_mini.py": only_private, "hand-ins/blue/90_mini.py": place.part}
+    )
+    more = ("--store", str(store), "--annotations", "github", "--out", str(place.out))
+    done = place.run(head, "--format", "markdown", *more, "--require", "score>=57")
+    told = done.out + done.err + place.written()
+
+    assert "row_means returns the mean" in told
+    assert "Affine" not in told
+    assert (done.code, "70/70" in told, "40/70" in told) == (0, True, True)
+    assert not (place.out / "scores").exists()
+    assert sorted(one.score for one in Store(store).read()[0]) == [40, 70]
+    assert all(len(one.specs) == 5 for one in Store(store).read()[0])
 
 
 def test_only_what_the_pull_request_itself_has_changed_is_graded(place: Place) -> None:

@@ -14,7 +14,7 @@ from grader.cli import main
 from leaderboard.event import Event
 from leaderboard.ranking import standings
 from leaderboard.reveal import final, public, seen_score, with_moves
-from leaderboard.score import Metric, Outcome, Score, SpecResult, encode
+from leaderboard.score import WHILE_TESTING, Metric, Outcome, Score, SpecResult, encode
 from leaderboard.store import Store
 
 MakeScore = Callable[..., Score]
@@ -61,6 +61,16 @@ def test_the_public_view_holds_nothing_of_private_specs(attempt: Callable[..., S
     assert SECRET not in encode(shown).decode()
     assert "test_kept" not in encode(shown).decode()
     assert (shown.private_metric, shown.signature) == (None, None)
+
+
+def test_where_a_hand_in_was_lost_is_kept_back_too(attempt: Callable[..., Score]) -> None:
+    """Of a crash in a private spec everybody may know that it was one, and not in which spec."""
+    for private in (False, True):
+        score = attempt("not_run", "not_run", status="crashed")
+        title = score.specs[private].title
+        told = msgspec.structs.replace(score, message=f"It ended.{WHILE_TESTING.format(title)}")
+
+        assert public(told).message == ("It ended." if private else told.message)
 
 
 def test_advice_stays_away_where_only_a_private_spec_failed(attempt: Callable[..., Score]) -> None:

@@ -239,6 +239,33 @@ def test_an_event_with_keys_counts_signed_scores_alone(store: Store) -> None:
     assert "unverified" in run("leaderboard", "--history", "forged", "--store", store.path)[1]
 
 
+def test_no_command_takes_an_unsigned_score_for_one(store: Store) -> None:
+    """With keys, `list` passes over it, an export of all leaves it out, and one by its name is told of."""
+    (store.path / "leaderboard.toml").write_text(f'keys = ["{KEY}"]\n')
+
+    _, listed, told = run("list", "--store", store.path)
+    assert "(signed)" in listed
+    assert "unsigned" not in listed
+    assert "2 left out: no key of the event has signed them." in told
+    _, exported, told = run("export", "--to", "junit", "--store", store.path)
+    assert "unsigned" not in exported
+    assert "2 left out" in told
+    unsigned = next(one for one in store.read()[0] if one.team == "unsigned")
+    for words in (["show", unsigned.id], ["export", unsigned.id, "--to", "markdown"]):
+        assert "No key of the event has signed" in run(*words, "--store", store.path)[2]
+
+
+def test_show_prefers_the_grade_that_was_signed(tmp_path: Path, make_score: MakeScore) -> None:
+    """A later record of the same hand-in that anybody may have written does not stand before it."""
+    store = Store(tmp_path / "store")
+    own = sign(make_score(score=60), TEXT)
+    store.add(own)
+    store.add(msgspec.structs.replace(own, score=0, graded_at=own.graded_at.replace(year=2030)))
+
+    assert store.find(own.id).score == 0
+    assert store.find(own.id, [KEY]).score == 60
+
+
 def test_leaderboard_takes_a_key_without_an_event(store: Store) -> None:
     """--key does what the event's keys do."""
     out = run("leaderboard", "04", "--store", store.path, "--key", KEY, "--format", "json")[1]
