@@ -17,7 +17,7 @@ from grader.front import CHALLENGE, key_file_option, say, signing_key_option, vi
 from grader.grade_command import WEAK_WARNING, changed_limits, checked_seed, machine_fault
 from leaderboard.errors import StoreError
 from leaderboard.event import event_of
-from leaderboard.score import Walls
+from leaderboard.score import Score, Walls
 
 if TYPE_CHECKING:
     from grader.ci.finding import Findings, Rejected, Rules
@@ -293,12 +293,19 @@ def _graded(
             rejected.append(one)
             continue
         graded.append(seen(one, view, policy))
-        if options.store is not None and one.score.status != "grader_fault":
-            try:
-                Store(options.store).add(one.score)
-            except StoreError as error:
-                unsaved.append(error)
+        _save(one.score, options, unsaved)
     return graded, rejected
+
+
+def _save(score: Score, options: Options, unsaved: list[StoreError]) -> None:
+    if options.store is None or score.status == "grader_fault":
+        return
+    from leaderboard.store import Store
+
+    try:
+        Store(options.store).add(score)
+    except StoreError as error:
+        unsaved.append(error)
 
 
 def _write(report: Report, options: Options) -> None:
