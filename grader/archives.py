@@ -51,7 +51,8 @@ DAMAGE: Final = (
 
 class Bounds(msgspec.Struct, frozen=True):
     """How much an archive may hold. `total` in bytes after unpacking, whether they are kept or not;
-    more than `ratio` times the archive only up to `free` bytes; `depth` in folders."""
+    more than `ratio` times the archive only up to `free` bytes; `depth` in folders; `name` and `path`, a
+    component and all of them together, in bytes: a system takes 4,096 with the folders above them."""
 
     members: int = 50_000
     total: int = 512 << 20
@@ -59,6 +60,7 @@ class Bounds(msgspec.Struct, frozen=True):
     free: int = 32 << 20
     depth: int = 32
     name: int = 240
+    path: int = 1024
 
 
 class _RefusedError(Exception):
@@ -193,7 +195,8 @@ def _parts(name: str, bounds: Bounds) -> list[str]:
         raise _RefusedError(f"{name!r} has a NUL or a backslash in its name.")
     if len(parts) > bounds.depth:
         raise _RefusedError(f"{name[:60]!r}… is more than {bounds.depth} folders deep.")
-    if any(len(part.encode("utf-8", "surrogatepass")) > bounds.name for part in parts):
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
+    if max(sizes, default=0) > bounds.name or sum(sizes) + len(sizes) > bounds.path:
         raise _RefusedError(f"{name[:60]!r}… is longer than a name may be.")
     return parts
 

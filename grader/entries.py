@@ -141,6 +141,8 @@ def _teams(folder: Path, shown: str, names: Names) -> Iterator[Found]:
         where = f"{shown}/{team.name}"
         if team.is_symlink():
             yield Skipped(where, "it is a symbolic link")
+        elif not team_name(team.name):
+            yield Skipped(where, "its name is none that a team could have")
         elif team.is_dir():
             yield from _hand_ins(team, where, names)
         elif team.suffix == ".py":

@@ -142,6 +142,9 @@ def run(folder: Path, **options: Any) -> None:
     own = [_own(path) for path in options.pop("own")]
     try:
         code = _run(EventFolder(folder), own, **options)
+    except KeyboardInterrupt:
+        say("Interrupted. Nothing is lost: the same command goes on from here.")
+        code = errors.EXIT_INTERRUPTED
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise GraderFault(

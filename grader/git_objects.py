@@ -102,7 +102,8 @@ class Repository:
     def branches(self) -> dict[str, str]:
         """Return the ids that the branches of the repository itself point to, by their names."""
         said = self._in_place("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
-        pairs = (line.partition(" ")[::2] for line in said.splitlines())
+        # Not by splitlines: the name of a branch may hold what Unicode takes for the end of a line.
+        pairs = (line.partition(" ")[::2] for line in said.split("\n") if line)
         return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
     def merge_bases(self, base: str, head: str) -> list[str]:

@@ -108,6 +108,8 @@ def _folder(folder: Path, starter_name: str) -> dict[str, bytes]:
             raise HandInError(f"{relative} is not a regular file. Hand in Python files only.")
         if len(files) == MAX_FILES:
             raise HandInError(f"{folder} holds more than {MAX_FILES} Python files.")
+        if relative.parts[0] == MAIN and len(relative.parts) > 1:
+            raise HandInError(f"{MAIN} is a folder in it. The main file has that name: rename it.")
         files[relative.as_posix()] = _bytes(path)
     for main in (MAIN, starter_name):
         if main in files:

@@ -18,6 +18,7 @@ from grader.archives import ENDINGS, Bounds, is_archive, unpack
 from grader.challenge import Challenge
 from grader.entries import team_name
 from grader.errors import HandInError, UsageError
+from grader.events.clock import STEP
 from grader.events.folder import Rules
 from grader.events.inbox import MAX_ARCHIVE, Dropped
 from grader.events.pushes import Pushed
@@ -53,9 +54,12 @@ def from_file(dropped: Dropped, data: bytes | HandInError, rules: Rules) -> list
     else:
         found = [(challenge, dropped.name, _checked(dropped.name, data))]
     team = team_of(dropped.team, rules)
+    if not team:
+        raise NotTakenError("its folder has no name that a team could have.")
+    # Each at a time of its own: the time is a part of the score's id.
     return [
-        _arrival(team, one, dropped.arrived, shown, dropped.shown, read)
-        for one, shown, read in found
+        _arrival(team, one, dropped.arrived + number * STEP, shown, dropped.shown, read)
+        for number, (one, shown, read) in enumerate(found)
     ]
 
 
@@ -80,6 +84,11 @@ def _arrival(
         return Arrival(1, team, challenge.id, arrived, printable(source), submission, problem)
     # What is called by bytes that are no text is called by their codes from here on.
     files = {printable(path): data for path, data in read.files.items()}
+    if any(len(part.encode()) > BOUNDS.name for path in files for part in path.split("/")):
+        error = HandInError(
+            f"{printable(name)} holds a file whose name is too long with its codes."
+        )
+        return _arrival(team, challenge, arrived, name, source, error)
     submission = Submission(printable(name), files, read.sha256, read.size)
     return Arrival(1, team, challenge.id, arrived, printable(source), submission)
 

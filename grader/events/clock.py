@@ -21,11 +21,18 @@ class Clock:
 
     What is there when a run begins came while none looked. When it came, the system knows: it notes the
     time of each file's last change (`st_ctime`), which no user can set. That time is taken, but none before
-    the last look of an earlier run, which would have seen it.
+    the last look of an earlier run, which would have seen it; and what it did see and not take has the
+    time that it was seen at (`seen`).
     """
 
-    def __init__(self, last_look: datetime | None, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        last_look: datetime | None,
+        seen: Callable[[str], datetime | None] = lambda version: None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._now = now
+        self._seen = seen
         self._floor = last_look
         self._last: datetime | None = None
         self._given: set[datetime] = set()
@@ -38,8 +45,11 @@ class Clock:
         self._last = moment
         return self._once(moment)
 
-    def came_in_a_pause(self, status: os.stat_result | None) -> datetime:
-        """Return the time of arrival of a file that the first look of a run has found."""
+    def came_in_a_pause(self, version: str, status: os.stat_result | None) -> datetime:
+        """Return the time of arrival of a version of a file that the first look of a run has found."""
+        known = self._seen(version)
+        if known is not None:
+            return self._once(known)
         # Elsewhere it is the time of creation, which a copy may bring along.
         if status is None or sys.platform == "win32":
             return self.now()

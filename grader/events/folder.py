@@ -66,6 +66,11 @@ class EventFolder(msgspec.Struct, frozen=True):
         """An empty file whose time is that of the last look at the inbox."""
         return self.path / ".last-look"
 
+    @property
+    def seen(self) -> Path:
+        """What was seen and not taken yet, with its times."""
+        return self.path / ".seen.json"
+
     def check(self) -> None:
         """Raise UsageError unless it is an event folder; make what a run needs and somebody has removed."""
         if not self.rules.is_file():

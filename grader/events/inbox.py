@@ -12,7 +12,7 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -80,14 +80,17 @@ class Inbox:
         self._told: set[str] = set()
         self._first = True
 
-    def look(self) -> list[Dropped]:
-        """Return what has settled and was not taken, in the order of arrival."""
+    def look(self, first: Collection[str] = ()) -> list[Dropped]:
+        """Return what has settled and was not taken, in the order of arrival.
+
+        `first`: folders that are looked at however many others there are.
+        """
         now = self._monotonic()
         before, self._seen = self._seen, {}
-        for place, status in sorted(self._files(), key=lambda found: found[1].st_ctime_ns):
+        for place, status in sorted(self._files(first), key=lambda found: found[1].st_ctime_ns):
             version, signature = before.get(place), _signature(status)
             if version is None or version.signature != signature:
-                version = _Version(signature, self._stamp(status), now, self._first)
+                version = _Version(signature, self._stamp(place, status), now, self._first)
             self._seen[place] = version
         self._first = False
         settled = [
@@ -126,19 +129,37 @@ class Inbox:
         with _opened(self._folder / dropped.team, os.O_RDONLY | _DIRECTORY) as folder:
             return _read_in(folder, dropped.name, most)
 
-    def _stamp(self, status: os.stat_result) -> datetime:
-        return self._clock.came_in_a_pause(status) if self._first else self._clock.now()
+    def waiting(self) -> dict[str, datetime]:
+        """Return what was seen and not taken, by names that hold for the next run too."""
+        return {
+            _known_as(place, version.signature): version.arrived
+            for place, version in self._seen.items()
+            if not version.taken
+        }
 
-    def _files(self) -> Iterator[tuple[tuple[str, str], os.stat_result]]:
-        for team in self._entries(self._folder, MOST_TEAMS):
-            if not team.is_dir(follow_symlinks=False):
-                self._tell_once(f"inbox/{team.name}: it lies in no team's folder.")
-                continue
-            for entry in self._entries(Path(team.path), MOST_FILES):
+    def _stamp(self, place: tuple[str, str], status: os.stat_result) -> datetime:
+        if not self._first:
+            return self._clock.now()
+        return self._clock.came_in_a_pause(_known_as(place, _signature(status)), status)
+
+    def _files(self, first: Collection[str]) -> Iterator[tuple[tuple[str, str], os.stat_result]]:
+        for team in self._teams(first):
+            for entry in self._entries(self._folder / team, MOST_FILES):
                 with contextlib.suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
-                    if self._is_hand_in(f"inbox/{team.name}/{entry.name}", entry.name, status):
-                        yield (team.name, entry.name), status
+                    if self._is_hand_in(f"inbox/{team}/{entry.name}", entry.name, status):
+                        yield (team, entry.name), status
+
+    def _teams(self, first: Collection[str]) -> Iterator[str]:
+        for name in first:
+            path = self._folder / name
+            if path.is_dir() and not path.is_symlink():
+                yield name
+        for entry in self._entries(self._folder, MOST_TEAMS):
+            if not entry.is_dir(follow_symlinks=False):
+                self._tell_once(f"inbox/{entry.name}: it lies in no team's folder.")
+            elif entry.name not in first:
+                yield entry.name
 
     def _is_hand_in(self, shown: str, name: str, status: os.stat_result) -> bool:
         if stat.S_ISDIR(status.st_mode):
@@ -194,6 +215,10 @@ def _check_kind(name: str, status: os.stat_result) -> None:
         raise HandInError(f"{name} is a symbolic link. Hand in the file that it points to.")
     if not stat.S_ISREG(status.st_mode):
         raise HandInError(f"{name} is not a regular file. Hand in a Python file.")
+
+
+def _known_as(place: tuple[str, str], signature: tuple[int, ...]) -> str:
+    return ascii((*place, *signature))
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from grader.events.inbox import Dropped, Inbox
 from grader.events.pushes import Pushed, Pushes
 from grader.events.taking_turns import GUESTS, Turns
 from grader.events.waiting import Arrival, Key, Queue
+from leaderboard.text import printable
 
 MOST_AT_ONCE: Final = 20
 LONGEST_S: Final = 1.0
@@ -47,7 +48,8 @@ class Intake:
         """
         complaint, served, more = "", set[str](), False
         until = time.monotonic() + LONGEST_S
-        found: list[Dropped | Pushed] = [*self._inbox.look(), *self._pushes.look()]
+        first = set(rules.roster.handles.values())
+        found: list[Dropped | Pushed] = [*self._inbox.look(first), *self._pushes.look(first)]
         for one in sorted(found, key=lambda one: one.arrived):
             if before is not None and one.arrived >= before:
                 break
@@ -69,6 +71,11 @@ class Intake:
     def restless(self, before: datetime | None = None) -> bool:
         """Whether something that came before a moment was not taken yet."""
         return self._inbox.restless(before) or self._pushes.restless(before)
+
+    def waiting(self) -> dict[str, datetime]:
+        """Return what was seen and not taken yet, with its times, earliest first."""
+        found = self._inbox.waiting() | self._pushes.waiting()
+        return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
 
     def let_wait(self, arrival: Arrival, rules: Rules) -> None:
         """Give a hand-in that is in the queue a turn."""
@@ -133,11 +140,10 @@ class Intake:
             if number == MOST_AT_ONCE:
                 self._say(f"{arrival.source}: only {MOST_AT_ONCE} hand-ins of it are taken.")
                 break
+            team = printable(arrival.team)
             if arrival.key in self._known:
                 if not early:
-                    self._say(
-                        f"{arrival.source}: {arrival.team} had that of {arrival.challenge} before"
-                    )
+                    self._say(f"{arrival.source}: {team} had that of {arrival.challenge} before")
                 continue
             try:
                 self._queue.add(arrival)
@@ -147,5 +153,5 @@ class Intake:
                     "Free some space; it goes on by itself then."
                 )
             self.let_wait(arrival, rules)
-            self._say(f"{arrival.source}: {arrival.team} hands in {arrival.challenge}")
+            self._say(f"{arrival.source}: {team} hands in {arrival.challenge}")
         return ""

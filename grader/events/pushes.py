@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -65,8 +65,11 @@ class Pushes:
         self._not_before = 0.0
         self._first = True
 
-    def look(self) -> list[Pushed]:
-        """Return the tips that have settled and were not taken, in the order of arrival."""
+    def look(self, first: Collection[str] = ()) -> list[Pushed]:
+        """Return the tips that have settled and were not taken, in the order of arrival.
+
+        `first`: branches that are looked at however many others there are.
+        """
         if not self._folder.is_dir() or self._monotonic() < self._not_before:
             return []
         try:
@@ -79,10 +82,11 @@ class Pushes:
         if len(tips) > MOST_BRANCHES:
             self._tell(f"More than {MOST_BRANCHES} branches; only so many are looked at.")
         before, self._seen = self._seen, {}
-        for branch, commit in sorted(tips.items())[:MOST_BRANCHES]:
+        ordered = sorted(tips.items(), key=lambda tip: (tip[0] not in first, tip))
+        for branch, commit in ordered[: MOST_BRANCHES + len(first)]:
             known = before.get(branch)
             if known is None or known.commit != commit:
-                known = Pushed(branch, commit, self._stamp(branch), self._first)
+                known = Pushed(branch, commit, self._stamp(branch, commit), self._first)
             self._seen[branch] = known
         self._first = False
         self._taken &= set(self._seen.values())
@@ -122,14 +126,19 @@ class Pushes:
             except HandInError as error:
                 yield one, error
 
-    def _stamp(self, branch: str) -> datetime:
+    def waiting(self) -> dict[str, datetime]:
+        """Return what was seen and not taken, by names that hold for the next run too."""
+        left = set(self._seen.values()) - self._taken
+        return {ascii((one.team, one.commit)): one.arrived for one in left}
+
+    def _stamp(self, branch: str, commit: str) -> datetime:
         if not self._first:
             return self._clock.now()
         status = None
         with contextlib.suppress(OSError, ValueError):
             # Not there once git has packed it.
             status = (self._folder / "refs" / "heads" / branch).lstat()
-        return self._clock.came_in_a_pause(status)
+        return self._clock.came_in_a_pause(ascii((branch, commit)), status)
 
     def _tell(self, text: str) -> None:
         if text != self._told:

@@ -20,6 +20,7 @@ from grader.challenge import Challenge
 from grader.errors import GraderError, GraderFault
 from grader.events.clock import Clock, utc_now
 from grader.events.desk import Desk, Grades, Terms, Voice
+from grader.events.first_seen import FirstSeen
 from grader.events.folder import EventFolder, Rules, plural, read_rules, signature_of
 from grader.events.inbox import Inbox
 from grader.events.intake import Intake
@@ -67,12 +68,14 @@ class Run:
         self._paging = paging
         self._voice = voice
         self._stirred = threading.Event()
+        self._began: datetime | None = None
         # Scores may have come by another road since the last run.
         self._page_is_old = True
         queue, store, turns = Queue(folder.queue, folder.graded), Store(folder.scores), Turns()
         store.sweep()
         waiting, known = remember(queue, store, voice.say)
-        clock = Clock(folder.last_look())
+        self._seen = FirstSeen(folder.seen)
+        clock = Clock(folder.last_look(), self._seen.when)
         inbox = Inbox(folder.inbox, clock, plan.quiet_s, voice.say)
         pushes = Pushes(folder.repository, clock, plan.quiet_s, voice.say)
         self._intake = Intake(inbox, pushes, queue, turns, known, voice.say)
@@ -101,7 +104,9 @@ class Run:
         self._read_rules_again()
         if self._intake.look(self.rules, self._end()):
             self._stirred.set()
+        self._seen.keep(self._intake.waiting())
         self._folder.looked()
+        self._began = self._began or utc_now()
         before = self.desk.recorded
         self.desk.collect(self.rules)
         self.desk.begin(self.rules)
@@ -118,7 +123,8 @@ class Run:
         closed = end is not None and utc_now() >= end
         if not self._plan.once and not closed:
             return False
-        return not self.desk.pending and not self._intake.restless(end)
+        # A file that is changed again and again keeps no run from its end.
+        return not self.desk.pending and not self._intake.restless(end or self._began)
 
     def _read_rules_again(self) -> None:
         signature = signature_of(self._folder.rules)

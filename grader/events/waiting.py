@@ -76,6 +76,7 @@ class Queue:
         data = msgspec.msgpack.encode(arrival)
         target = self._folder / arrival.file_name
         temporary = target.with_name(f".{target.name}.tmp")
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -91,6 +92,7 @@ class Queue:
         """Put a hand-in that has its score aside; raises GraderFault, and then it stays in the queue."""
         # If a crash undoes this, the score says that it is done.
         try:
+            self._graded.mkdir(mode=0o700, exist_ok=True)
             (self._folder / arrival.file_name).replace(self._graded / arrival.file_name)
         except FileNotFoundError:
             return

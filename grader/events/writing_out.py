@@ -45,7 +45,8 @@ def write_out(folder: EventFolder, rules: Rules, out: Path) -> Written:
             if reason or isinstance(one, str):
                 left_out.append(reason)
                 continue
-            top, place = _top(one, rules), _place(one)
+            top = _top(one, rules)
+            place = _free(draft / top, _place(one))
             _write(one.submission, draft / top / place)
             arrived = one.arrived.isoformat(timespec="microseconds")
             rows[top].append([team_cell(one.team), one.challenge, place.as_posix(), arrived])
@@ -77,6 +78,15 @@ def _place(one: Arrival) -> Path:
     if len(one.submission.files) == 1:
         name += ".py"
     return Path(folder_name(one.team), name)
+
+
+def _free(folder: Path, place: Path) -> Path:
+    """Another name where that one is taken: twelve digits of a hash can be made to agree."""
+    number, free = 1, place
+    while (folder / free).exists():
+        number += 1
+        free = place.with_name(f"{place.stem}-{number}{place.suffix}")
+    return free
 
 
 def _write(submission: Submission, place: Path) -> None:

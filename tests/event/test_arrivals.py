@@ -97,7 +97,7 @@ def test_times_of_arrival_only_go_up(steps: list[int]) -> None:
     for step in steps:
         moments.append(moments[-1] + timedelta(seconds=step))
     ticks = iter(moments)
-    clock = Clock(None, lambda: next(ticks))
+    clock = Clock(None, now=lambda: next(ticks))
     given_out = [clock.now() for _ in moments]
 
     assert all(one < later for one, later in itertools.pairwise(given_out))
@@ -113,14 +113,16 @@ def test_what_came_in_a_pause_has_the_time_of_its_last_change(tmp_path: Path) ->
     hour = timedelta(hours=1)
 
     def clock(last: datetime | None, now: datetime) -> Clock:
-        return Clock(last, lambda: now)
+        return Clock(last, now=lambda: now)
 
-    assert clock(changed - hour, changed + hour).came_in_a_pause(status) == changed
-    assert clock(None, changed + hour).came_in_a_pause(status) == changed
-    assert clock(changed + hour / 2, changed + hour).came_in_a_pause(status) == changed + hour / 2
-    assert clock(None, changed - hour).came_in_a_pause(status) == changed - hour
+    assert clock(changed - hour, changed + hour).came_in_a_pause("x", status) == changed
+    assert clock(None, changed + hour).came_in_a_pause("x", status) == changed
+    assert (
+        clock(changed + hour / 2, changed + hour).came_in_a_pause("x", status) == changed + hour / 2
+    )
+    assert clock(None, changed - hour).came_in_a_pause("x", status) == changed - hour
     twice = clock(None, changed + hour)
-    assert twice.came_in_a_pause(status) != twice.came_in_a_pause(status)
+    assert twice.came_in_a_pause("x", status) != twice.came_in_a_pause("x", status)
 
 
 # Turns.
