@@ -39,6 +39,7 @@ def render(site: Site, live: bool = False) -> Iterator[tuple[str, bytes]]:
         "script": script,
         "policy": policy(style, script, live),
         "built": rfc3339(site.now),
+        "breadth": _breadth(len(site.challenges)),
     }
 
     def page(template: str, name: str, **values: Any) -> tuple[str, bytes]:
@@ -67,6 +68,12 @@ def policy(style: str, script: str, live: bool) -> str:
         "form-action 'none'",
     ]
     return "; ".join([*parts, "connect-src 'self'"] if live else parts)
+
+
+def _breadth(challenges: int) -> str:
+    """Classes of a page by how many columns its standings have; the style gives each its room."""
+    steps = ((14, " totals"), (10, " numbers slim"), (6, " numbers"), (3, " broad"))
+    return next((kind for more, kind in steps if challenges > more), "")
 
 
 def _rows(site: Site) -> int:

@@ -1,0 +1,78 @@
+"""The pages on screens of all sizes: everything is there, and names can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_browser import SMALL, WIDE, Tab, browser
+from page_scores import EVENT, NOW, TEAMS, hack_day
+
+from leaderboard.event import Entry, Event
+from leaderboard.page.build import build
+
+__all__ = ["browser"]
+PROJECTORS = (WIDE, (1200, 900), (1280, 720), (1366, 768), (1440, 900), (1600, 900))
+WHOLE_WORDS = """() => [...document.querySelectorAll("#overall tbody .team a")].flatMap((name) => {
+    const text = name.querySelector("bdi").firstChild, box = name.closest(".team").getBoundingClientRect();
+    return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        const [first, ...others] = range.getClientRects();
+        return !others.length && first.right <= box.right && first.bottom <= box.bottom + 1;
+    }).map((word) => word[0]);
+})"""
+
+
+def build_day(out: Path, names: Sequence[str], challenges: int) -> None:
+    """The pages of a day with these teams, and with so many challenges, five of which are graded."""
+    ours = ("01", "02", "03", "04", "05")[:challenges]
+    more = tuple(Entry(id=f"{number:02}") for number in range(6, challenges + 1))
+    entries = (*(Entry(id=key) for key in ours), *more)
+    event = Event(title=EVENT.title, closes=EVENT.closes, challenges=entries)
+    build(hack_day(8 * len(names), names, ours), event, out, NOW)
+
+
+@pytest.mark.parametrize(("teams", "challenges"), [(3, 3), (12, 5), (60, 5), (12, 12), (12, 30)])
+def test_the_projector_needs_no_scrolling(
+    browser: Any, tmp_path: Path, teams: int, challenges: int
+) -> None:
+    """On each usual projector its view is on the screen as a whole, whoever takes part."""
+    build_day(tmp_path, [f"The team of number {number}" for number in range(teams)], challenges)
+    with Tab(browser) as tab:
+        tab.page.goto((tmp_path / "index.html").as_uri())
+        for width, height in PROJECTORS:
+            tab.page.set_viewport_size({"width": width, "height": height})
+            found = tab.page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+            )
+
+            assert found == [width, height]
+
+
+@pytest.mark.parametrize("challenges", [3, 5, 14])
+def test_names_of_teams_are_whole(browser: Any, tmp_path: Path, challenges: int) -> None:
+    """On a screen of any size, each name in the standings is there and breaks between words only."""
+    build_day(tmp_path, TEAMS, challenges)
+    with Tab(browser) as tab:
+        tab.page.goto((tmp_path / "index.html").as_uri())
+        names = tab.page.locator("#overall tbody .team a").all_text_contents()
+        for width, height in (*PROJECTORS, (1199, 900), (1024, 768), (720, 900), SMALL):
+            tab.page.set_viewport_size({"width": width, "height": height})
+
+            assert tab.page.evaluate(WHOLE_WORDS) == " ".join(names).split(), width
+
+
+def test_the_page_of_many_challenges_has_ink(browser: Any, tmp_path: Path) -> None:
+    """However many challenges there are, what is to be read from afar is not in the quiet grey."""
+    colours = set()
+    for challenges in (3, 5, 7, 11, 15):
+        build_day(tmp_path / f"{challenges}", TEAMS, challenges)
+        with Tab(browser) as tab:
+            tab.page.goto((tmp_path / f"{challenges}" / "index.html").as_uri())
+            colours.add(tab.page.evaluate("getComputedStyle(document.body).color"))
+
+    assert len(colours) == 1
