@@ -76,3 +76,30 @@ def test_the_page_of_many_challenges_has_ink(browser: Any, tmp_path: Path) -> No
             colours.add(tab.page.evaluate("getComputedStyle(document.body).color"))
 
     assert len(colours) == 1
+
+
+@pytest.mark.parametrize("challenges", [3, 5, 10, 14, 30])
+def test_the_total_is_in_sight_on_the_desk(browser: Any, tmp_path: Path, challenges: int) -> None:
+    """Whatever the screen, nobody scrolls sideways for a team's name or its total."""
+    build_day(tmp_path, TEAMS, challenges)
+    with Tab(browser) as tab:
+        tab.page.goto((tmp_path / "desk.html").as_uri())
+        names = tab.page.locator("#overall tbody .team a").all_text_contents()
+        for width in (WIDE[0], 1600, 1440, 1280, 1024, 720, SMALL[0], 320):
+            tab.page.set_viewport_size({"width": width, "height": 800})
+            total = tab.page.locator("#overall tbody .total").first.bounding_box()
+
+            assert total["x"] + total["width"] <= width, width
+            assert tab.page.evaluate(WHOLE_WORDS) == " ".join(names).split(), width
+
+
+def test_what_failed_is_in_sight_on_the_desk(browser: Any, tmp_path: Path) -> None:
+    """Whatever the screen, nobody scrolls sideways to read why an attempt failed."""
+    build_day(tmp_path, TEAMS, 5)
+    with Tab(browser) as tab:
+        tab.page.goto((tmp_path / "desk.html").as_uri())
+        for width in (1280, 1024, 901, 720, SMALL[0]):
+            tab.page.set_viewport_size({"width": width, "height": 800})
+            why = tab.page.locator("#attempts tbody .why").first.bounding_box()
+
+            assert why["x"] + why["width"] <= width, width
