@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,21 @@ from leaderboard.page.build import build
 
 __all__ = ["browser"]
 PROJECTORS = (WIDE, (1200, 900), (1280, 720), (1366, 768), (1440, 900), (1600, 900))
+LONG = (
+    *(
+        "WARM MEMORY MANAGERS",
+        "MAMMOTH COMMITTEE 1",
+        "W" * 30,
+        "深度学习研究小组第一队",
+        "Gradient Descenders",
+    ),
+    *(f"Department of Machine Learning, group {number}" for number in (1, 2, 3)),
+)
+STICKING_OUT = """() => [...document.querySelectorAll("svg.figure")].flatMap((figure) => {
+    const edge = figure.getBoundingClientRect().right;
+    return [...figure.querySelectorAll("text")]
+        .filter((text) => text.getBoundingClientRect().right > edge).map((text) => text.textContent);
+})"""
 WHOLE_WORDS = """() => [...document.querySelectorAll("#overall tbody .team a")].flatMap((name) => {
     const text = name.querySelector("bdi").firstChild, box = name.closest(".team").getBoundingClientRect();
     return [...text.data.matchAll(/\\S+/g)].filter((word) => {
@@ -103,3 +119,32 @@ def test_what_failed_is_in_sight_on_the_desk(browser: Any, tmp_path: Path) -> No
             why = tab.page.locator("#attempts tbody .why").first.bounding_box()
 
             assert why["x"] + why["width"] <= width, width
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
+@pytest.mark.parametrize("name", ["index.html", "challenge-05.html"])
+def test_drawings_hold_their_words(
+    browser: Any, tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    """However wide the letters of its name, a team and its number stand inside the drawing."""
+    build_day(tmp_path, LONG, 5)
+    with Tab(browser, size) as tab:
+        tab.page.goto((tmp_path / name).as_uri())
+
+        assert tab.page.locator("svg.figure:visible .name").count() > 2
+        assert tab.page.evaluate(STICKING_OUT) == []
+
+
+def test_teams_that_differ_in_their_ends_differ_everywhere(tmp_path: Path) -> None:
+    """Three groups of one department are three on the projector, in its drawings and on the desk."""
+    build_day(tmp_path, LONG[-3:], 3)
+    index = (tmp_path / "index.html").read_text("utf-8")
+    desk = (tmp_path / "desk.html").read_text("utf-8")
+    ends = [
+        set(re.findall(kind, index)) for kind in (r"<bdi>(Depart[^<]*)", r"(Depart[^<]*) <tspan")
+    ]
+
+    assert {end[-1] for end in ends[0]} == {"1", "2", "3"}
+    assert {end.rstrip("\u2069")[-1] for end in ends[1]} == {"1", "2", "3"}
+    assert len(set(re.findall(r"<bdi>(Depart[^<]*)", desk))) == 3
+    assert all(name.count("…") == 1 for name in ends[0] | ends[1])
