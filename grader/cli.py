@@ -337,7 +337,7 @@ def page(store: Path | None, **options: Any) -> None:
     """
     from grader.page_command import Options, run
 
-    run(store_at(store), Options(**options))
+    run(store_at(store), Options(**options), named=store is not None)
 
 
 @main.command()

@@ -107,6 +107,13 @@ def store_at(path: Path | None) -> Store:
     return Store(path)
 
 
+def existing(store: Store) -> Store:
+    """The store, which must exist: of one that is not there, nothing can be said."""
+    if not store.path.exists():
+        raise UsageError(f"There is no folder {store.path}. Name one with --store.")
+    return store
+
+
 def view_of(store: Store, revealed: bool = False) -> Callable[[Score], Score]:
     """Return what makes of a score what the event shows of it; see leaderboard.reveal."""
     event = event_of(store.path)

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from grader.errors import UsageError
-from grader.front import check_reveal, report, say
+from grader.front import check_reveal, existing, report, say
 from leaderboard.event import event_files, event_of
 from leaderboard.page.build import build
 from leaderboard.page.live import serve
@@ -19,6 +19,7 @@ from leaderboard.page.names import INDEX
 from leaderboard.page.server import PageServer
 from leaderboard.score import rfc3339
 from leaderboard.store import Problem, Store
+from leaderboard.text import printable
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +33,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     reveal: bool
 
 
-def run(store: Store, options: Options) -> None:
-    """Write the pages once, or until Ctrl-C."""
+def run(store: Store, options: Options, named: bool) -> None:
+    """Write the pages once, or until Ctrl-C. `named`: it was the user who said which store."""
     _keep_apart(store, options.out)
+    # A slip in its name would put an empty page in the place of a good one. Before the first score,
+    # the usual store may not be there yet, nor the one that a live page waits for.
+    if named and not options.live:
+        existing(store)
     check_reveal(event_of(store.path, options.event), options.reveal)
     if options.live:
         _serve(store, options)
@@ -64,10 +69,13 @@ def _build(store: Store, options: Options, told: set[Problem]) -> tuple[Sequence
 
 def _serve(store: Store, options: Options) -> None:
     told: set[Problem] = set()
+    waits = not store.path.exists()
     # Before anything is watched: what cannot be written, or read, is an error and no news.
     _build(store, options, told)
     server = PageServer(options.out, options.port)
     click.echo(server.address)
+    if waits:
+        say(printable(f"There is no folder {store.path} yet: the first score makes it."))
     say("Ctrl-C ends it.")
     rules = event_files(store.path, options.event)
     try:

@@ -13,7 +13,7 @@ import click
 
 from grader import errors
 from grader.errors import UsageError
-from grader.front import new_key_option, say, store_at, store_option
+from grader.front import existing, new_key_option, say, store_at, store_option
 from leaderboard.errors import StoreWriteError
 from leaderboard.score import Score
 from leaderboard.store import Problem, Store
@@ -54,7 +54,7 @@ def check(store: Path | None, keys: tuple[str, ...]) -> None:
     """
     from leaderboard.checking import check as look
 
-    folder = _there(store_at(store))
+    folder = existing(store_at(store))
     problems = records = 0
     for one in look(folder, keys):
         if isinstance(one, Problem):
@@ -140,7 +140,7 @@ def export(store: Path | None, fmt: str, out: Path | None) -> None:
     """
     from leaderboard import export as formats
 
-    found = _sound(_there(store_at(store)))
+    found = _sound(existing(store_at(store)))
     if fmt == "parquet":
         _write_parquet(found, out)
         return
@@ -169,13 +169,6 @@ def _merged(sources: Iterable[Path], target: Store) -> int:
                 new += 1
         click.echo(printable(f"{source}: {new} new"))
     return skipped
-
-
-def _there(store: Store) -> Store:
-    """The store, which must exist: of one that is not there, nothing can be said."""
-    if not store.path.exists():
-        raise UsageError(f"There is no folder {store.path}. Name one with --store.")
-    return store
 
 
 def _sound(store: Store) -> Iterator[Score]:

@@ -15,7 +15,7 @@ import msgspec
 from markupsafe import Markup
 from msgspec import Struct
 
-from leaderboard.page.names import label
+from leaderboard.page.names import MAX_NAME, label
 from leaderboard.page.svg import (
     Frame,
     drawing,
@@ -29,6 +29,7 @@ from leaderboard.page.svg import (
     spread,
     time_axis,
 )
+from leaderboard.page.widths import MARGIN, shortened, text_width
 from leaderboard.score import Score
 
 NO_STRIP = Markup("")
@@ -39,8 +40,10 @@ LEADERS = 5
 MAX_POINTS = 150
 
 WIDE = Frame(name="wide", width=1080, height=410, left=48, right=238, top=14, bottom=36, text=17)
-HALF = Frame(name="wide", width=760, height=380, left=40, right=180, top=14, bottom=32, text=14)
+HALF = Frame(name="wide", width=760, height=380, left=40, right=200, top=14, bottom=32, text=14)
 NARROW = Frame(name="narrow", width=358, height=300, left=34, right=112, top=10, bottom=28, text=12)
+NAME_GAP = 16
+"""How far from the end of its line a name begins."""
 STRIP_WIDTH, STRIP_HEIGHT, STRIP_GAP = 120, 12, 1.5
 
 Draw = Callable[[Frame], list[Markup]]
@@ -238,22 +241,21 @@ def _lines(frame: Frame, series: Sequence[Series], steps: bool) -> list[Markup]:
 
 def _end(frame: Frame, one: Series, number: int, end: float, place: float) -> list[Markup]:
     x = frame.x(one.points[-1][0])
-    text = _short(frame, one.name)
     lead = Markup('<path class="thread" d="M{:.1f} {}L{} {}L{} {}"/>').format(
         x + 3, end, frame.end + 6, round(place, 1), frame.end + 12, round(place, 1)
     )
-    named = Markup(
-        '<text x="{}" y="{}" class="name n{}">{} <tspan class="value">{}</tspan></text>'
+    return [lead, _named(frame, one.name, one.value, place, f"n{number}")]
+
+
+def _named(frame: Frame, name: str, value: str, middle: float, kind: str) -> Markup:
+    """A name beside its number at the right of a drawing, of which neither runs off the edge."""
+    room = (frame.right - NAME_GAP) / frame.text - text_width(f" {value}") * MARGIN
+    text = shortened(label(name, MAX_NAME), max(room, 3.0))
+    return Markup(
+        '<text x="{}" y="{}" class="name {}">{} <tspan class="value">{}</tspan></text>'
     ).format(
-        frame.end + 16, round(place + frame.text * 0.35, 1), number, _isolated(text), one.value
+        frame.end + NAME_GAP, round(middle + frame.text * 0.35, 1), kind, _isolated(text), value
     )
-    return [lead, named]
-
-
-def _short(frame: Frame, name: str) -> str:
-    """A name beside its number; a long one keeps its end, by which teams with numbers differ."""
-    room, text = 19 if frame.name == "wide" else 9, label(name)
-    return text if len(text) <= room else f"{text[: room - 5]}…{text[-4:]}"
 
 
 def _isolated(text: str) -> str:
@@ -289,13 +291,6 @@ def _lead_row(
                 kind, x, round(top + 3, 1), wide, step - 6, wide
             )
         )
-    text = _short(frame, stints[0].name)
-    place = round(middle + frame.text * 0.35, 1)
-    parts.append(
-        Markup(
-            '<text x="{}" y="{}" class="name n{}">{} <tspan class="value">{}</tspan></text>'
-        ).format(
-            frame.end + 16, place, 0 if first else 1, _isolated(text), hours_text(led_for(stints))
-        )
-    )
+    led = hours_text(led_for(stints))
+    parts.append(_named(frame, stints[0].name, led, middle, "n0" if first else "n1"))
     return parts

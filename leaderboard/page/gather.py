@@ -27,7 +27,7 @@ from leaderboard.page.model import (
     StandingLine,
     TeamPage,
 )
-from leaderboard.page.names import digest, file_name, label, sentence
+from leaderboard.page.names import digest, file_name, label, one_line, sentence
 from leaderboard.progress import progress
 from leaderboard.ranking import Row, rank_attempts, standing
 from leaderboard.reveal import seen_attempts, with_moves
@@ -35,7 +35,7 @@ from leaderboard.score import Score, SpecResult
 from leaderboard.table import metric_text, rank_text, score_text
 
 LATEST = 60
-WIDE = 160
+MAX_FULL = 160
 DEFAULT_TITLE = "Leaderboard"
 
 
@@ -68,7 +68,7 @@ def gather(
     span = figures.time_span(found.attempts, event, now)
     lead = steps.leads[-1] if steps.leads else None
     return Site(
-        title=label(title or event.title or DEFAULT_TITLE, 80),
+        title=one_line(title or event.title or DEFAULT_TITLE, 80),
         now=now,
         opens=event.opens,
         closes=event.closes,
@@ -122,7 +122,7 @@ def _challenge_page(name: str, attempts: list[Attempt], found: _Found) -> Challe
     counted = numbers.attempts if numbers else 0
     return ChallengePage(
         link=challenge_link(name),
-        title=label(numbers.title, 80) if numbers and numbers.title else "",
+        title=one_line(numbers.title, 80) if numbers and numbers.title else "",
         weight=f"{weights.get(name, 1.0):g}",
         metric_name=label(metrics.pop()) if len(metrics) == 1 else "metric" if metrics else "",
         standings=tuple(_standing_line(row, found) for row in rows),
@@ -131,7 +131,7 @@ def _challenge_page(name: str, attempts: list[Attempt], found: _Found) -> Challe
         passed_teams=numbers.passed_teams if numbers else 0,
         pass_rate=f"{numbers.passed_attempts / counted:.0%}" if numbers and counted else "–",
         median_to_pass=_median(numbers),
-        hardest=label(numbers.hardest, WIDE) if numbers and numbers.hardest else "",
+        hardest=one_line(numbers.hardest) if numbers and numbers.hardest else "",
         specs=_spec_counts(attempts),
         mistakes=tuple(
             MistakeCount(sentence(one.advice), one.times)
@@ -155,7 +155,7 @@ def _spec_counts(attempts: Sequence[Attempt]) -> tuple[SpecCount, ...]:
     )
     ordered = sorted(times.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
-        SpecCount(label(title, WIDE), count, charts.bar(count / len(counted)))
+        SpecCount(one_line(title), count, charts.bar(count / len(counted)))
         for title, count in ordered
     )
 
@@ -176,7 +176,7 @@ def _team_page(
 
 def team_link(team: str) -> Link:
     """A team's page under its name."""
-    return Link(label(team), file_name("team", team))
+    return Link(label(team), file_name("team", team), label(team, MAX_FULL))
 
 
 def challenge_link(challenge: str) -> Link:
@@ -193,7 +193,7 @@ def _overall_line(row: OverallRow, found: _Found) -> OverallLine:
         rank=rank_text(row.rank, row.listed),
         moved=row.moved,
         team=team_link(row.team),
-        members=label(", ".join(row.members), WIDE) if row.members else "",
+        members=one_line(", ".join(row.members)) if row.members else "",
         total=row.total,
         cells=tuple(cells),
         passed=row.passed,
@@ -256,7 +256,7 @@ def _challenge_of(one: Attempt) -> Link:
 
 
 def _spec_line(spec: SpecResult) -> SpecLine:
-    return SpecLine(label(spec.title, WIDE), spec.points, sentence(spec.message))
+    return SpecLine(one_line(spec.title), spec.points, sentence(spec.message))
 
 
 def _graded(one: Attempt) -> tuple[datetime, str, str]:

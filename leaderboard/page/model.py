@@ -16,6 +16,8 @@ class Link(Struct, frozen=True):
 
     text: str
     href: str
+    full: str = ""
+    """The name before it was shortened, for places that shorten it by their own width."""
 
 
 class SpecLine(Struct, frozen=True):

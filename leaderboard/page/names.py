@@ -14,7 +14,7 @@ Kind = Literal["team", "challenge"]
 INDEX, DESK = "index.html", "desk.html"
 # What `file_name` and `desk_page` can give; nothing else is ever removed.
 OURS = re.compile(r"index\.html|desk(-[0-9]{1,6})?\.html|(team|challenge)-[a-z0-9.-]{1,80}\.html")
-MAX_SLUG, MAX_TEXT = 32, 1200
+MAX_SLUG, MAX_NAME, MAX_TEXT = 32, 100_000, 1200
 
 _PLAIN = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_SLUG - 1}}}")
 _OTHER = re.compile(r"[^a-z0-9]+")
@@ -43,8 +43,18 @@ def desk_page(number: int) -> str:
 
 
 def label(name: str, width: int = 32) -> str:
-    """A stranger's name on one line: printable, never blank, of bounded width."""
-    return str(shown(name, width))
+    """A stranger's name on one line: printable, never blank, of bounded width.
+
+    A long name keeps its end, by which groups with numbers differ.
+    """
+    text = str(shown(name, MAX_NAME))
+    tail = 3 * width // 8
+    return text if len(text) <= width else f"{text[: width - tail - 1]}…{text[-tail:]}"
+
+
+def one_line(text: str, width: int = 160) -> str:
+    """A stranger's words on one line, of bounded width."""
+    return str(shown(text, width))
 
 
 def sentence(text: str) -> str:

@@ -20,12 +20,18 @@ from markupsafe import Markup
 from leaderboard.page.model import AttemptLine, Site
 from leaderboard.page.names import INDEX, desk_page
 from leaderboard.page.svg import length_text
+from leaderboard.page.widths import shortened
 from leaderboard.score import rfc3339
 
 PAGE_SIZE = 250
 """Attempts on one page of the desk, and of a team."""
 BIG_ROWS, ROWS, VERDICTS = 12, 20, 8
 """What fits on a projector: so many teams in large letters, so many at all, so many verdicts."""
+
+BIG_NAME, SMALL_NAME = 15.5, 12.0
+"""Ems for a name on a projector: on two lines of large letters, on one of small ones."""
+VERDICT_NAME, NARROW_NAME = 10.7, 9.0
+"""Ems for a name among the last verdicts: beside three challenges, beside more."""
 
 
 def render(site: Site, live: bool = False) -> Iterator[tuple[str, bytes]]:
@@ -39,6 +45,7 @@ def render(site: Site, live: bool = False) -> Iterator[tuple[str, bytes]]:
         "script": script,
         "policy": policy(style, script, live),
         "built": rfc3339(site.now),
+        "breadth": _breadth(len(site.challenges)),
     }
 
     def page(template: str, name: str, **values: Any) -> tuple[str, bytes]:
@@ -46,7 +53,7 @@ def render(site: Site, live: bool = False) -> Iterator[tuple[str, bytes]]:
         # A lone surrogate is escaped long before; that no page is lost to one is the point here.
         return name, text.encode("utf-8", "replace")
 
-    yield page("index.html.j2", INDEX, rows=_rows(site), big=len(site.overall) <= BIG_ROWS)
+    yield page("index.html.j2", INDEX, rows=_rows(site), **_letters(site))
     for number, attempts in enumerate(_pages(site.attempts), 1):
         pages = max(1, -(-len(site.attempts) // PAGE_SIZE))
         yield page("desk.html.j2", desk_page(number), attempts=attempts, number=number, pages=pages)
@@ -67,6 +74,22 @@ def policy(style: str, script: str, live: bool) -> str:
         "form-action 'none'",
     ]
     return "; ".join([*parts, "connect-src 'self'"] if live else parts)
+
+
+def _letters(site: Site) -> dict[str, Any]:
+    """How large the view for the projector is written, and the room that leaves for names."""
+    big, breadth = len(site.overall) <= BIG_ROWS, _breadth(len(site.challenges))
+    return {
+        "big": big,
+        "name_room": BIG_NAME if big else SMALL_NAME,
+        "verdict_room": NARROW_NAME if breadth else VERDICT_NAME,
+    }
+
+
+def _breadth(challenges: int) -> str:
+    """Classes of a page by how many columns its standings have; the style gives each its room."""
+    steps = ((14, " totals"), (10, " numbers slim"), (6, " numbers"), (3, " broad"))
+    return next((kind for more, kind in steps if challenges > more), "")
 
 
 def _rows(site: Site) -> int:
@@ -91,6 +114,7 @@ def _environment() -> Environment:
     environment.filters["time"] = _time
     environment.filters["clock"] = _clock
     environment.filters["span"] = length_text
+    environment.filters["shortened"] = shortened
     environment.globals["verdicts"] = VERDICTS
     environment.globals["desk_page"] = desk_page
     return environment

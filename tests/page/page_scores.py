@@ -8,12 +8,12 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 
-from records import START, hack_day, score
+from records import START, TEAMS, hack_day, score
 
 from leaderboard.event import Entry, Event
 from leaderboard.score import ChallengeInfo, Score, SpecResult
 
-__all__ = ["EVENT", "HOSTILE", "NOW", "START", "attempt", "hack_day", "hostile_scores"]
+__all__ = ["EVENT", "HOSTILE", "NOW", "START", "TEAMS", "attempt", "hack_day", "hostile_scores"]
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_scores import EVENT, HOSTILE, NOW, attempt, hack_day, hostile_scores
+from page_browser import SMALL, WIDE, Tab, browser
+from page_scores import EVENT, HOSTILE, NOW, attempt, hostile_scores
 
-from leaderboard.event import Entry, Event
 from leaderboard.page.build import build
 from leaderboard.page.live import serve
 from leaderboard.page.names import file_name, label
@@ -21,8 +19,8 @@ from leaderboard.page.server import PageServer
 from leaderboard.score import Score, rfc3339
 from leaderboard.store import Store
 
+__all__ = ["browser"]
 VIOLATIONS = {"resultTypes": ["violations"]}
-WIDE, SMALL = (1920, 1080), (390, 844)
 PAGES = {
     "index": "index.html",
     "desk": "desk.html",
@@ -30,53 +28,6 @@ PAGES = {
     "team": file_name("team", "Kestrel"),
     "hostile": file_name("team", HOSTILE[0]),
 }
-
-
-def required(reason: str) -> None:
-    """Skip for want of a tool, unless everything must run."""
-    if os.environ.get("KIT_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for all. Not longer than for this module: its loop would be in the way of others'."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        required("no chromium is installed (Debian: apt install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        # As root, its own sandbox does not start.
-        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-class Tab:
-    """A page with everything that it did and should not have done."""
-
-    def __init__(self, browser: Any, size: tuple[int, int] = WIDE, **options: Any) -> None:
-        viewport = {"width": size[0], "height": size[1]}
-        self.context = browser.new_context(viewport=viewport, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._dismiss)
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def _dismiss(self, dialog: Any) -> None:
-        self.complaints.append(f"dialog {dialog.message}")
-        dialog.dismiss()
-
-    def __enter__(self) -> Tab:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -168,27 +119,6 @@ def test_a_small_page_scrolls_one_way(browser: Any, site: Path, kind: str) -> No
         tab.page.goto((site / PAGES[kind]).as_uri())
 
         assert tab.page.evaluate("document.documentElement.scrollWidth") == SMALL[0]
-
-
-@pytest.mark.parametrize(("teams", "challenges"), [(3, 3), (12, 5), (60, 5), (12, 12), (12, 30)])
-def test_the_projector_needs_no_scrolling(
-    browser: Any, tmp_path: Path, teams: int, challenges: int
-) -> None:
-    """At 1920×1080 the view for the projector is on the screen as a whole, whoever takes part."""
-    names = [f"The team of number {number}" for number in range(teams)]
-    ours = ("01", "02", "03", "04", "05")[:challenges]
-    more = tuple(Entry(id=f"{number:02}") for number in range(6, challenges + 1))
-    entries = (*(Entry(id=key) for key in ours), *more)
-    event = Event(title=EVENT.title, closes=EVENT.closes, challenges=entries)
-    build(hack_day(8 * teams, names, ours), event, tmp_path, NOW)
-    with Tab(browser) as tab:
-        tab.page.goto((tmp_path / "index.html").as_uri())
-
-        height, width = tab.page.evaluate(
-            "[document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
-        )
-        assert height <= WIDE[1]
-        assert width <= WIDE[0]
 
 
 def test_a_table_is_sorted_by_keyboard(browser: Any, plain: Path) -> None:

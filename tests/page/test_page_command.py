@@ -34,7 +34,38 @@ def test_it_writes_the_pages_and_prints_the_first(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     """Before the first score there is something to put on the projector."""
-    result = run("--store", tmp_path / "none", "--out", tmp_path / "page")
+    (tmp_path / "scores").mkdir()
+    result = run("--store", tmp_path / "scores", "--out", tmp_path / "page")
+
+    assert result.exit_code == 0
+    assert "grader start 04" in (tmp_path / "page" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_store_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """A slip in the name of the store costs nobody the pages: a sentence, exit code 2."""
+    Store(tmp_path / "scores").add(attempt("Red Team"))
+    run("--store", tmp_path / "scores", "--out", tmp_path / "page")
+    wrong = tmp_path / "scoers"
+    if by == "option":
+        result = run("--store", wrong, "--out", tmp_path / "page")
+    else:
+        monkeypatch.setenv("GRADER_STORE", str(wrong))
+        result = run("--out", tmp_path / "page")
+
+    assert result.exit_code == 2
+    assert f"There is no folder {wrong}. Name one with --store." in result.stderr
+    assert "Red Team" in (tmp_path / "page" / "index.html").read_text("utf-8")
+
+
+def test_the_usual_store_need_not_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever named no store made no slip: before the first score the page is empty."""
+    monkeypatch.delenv("GRADER_STORE", raising=False)
+    monkeypatch.setattr("grader.__file__", str(tmp_path / "grader" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    result = run("--out", tmp_path / "page")
 
     assert result.exit_code == 0
     assert "grader start 04" in (tmp_path / "page" / "index.html").read_text("utf-8")
@@ -78,6 +109,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     """A folder with somebody's files is left alone: a sentence, exit code 2."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
+    (tmp_path / "scores").mkdir()
     result = run("--store", tmp_path / "scores", "--out", tmp_path / "mine")
 
     assert result.exit_code == 2
@@ -100,4 +132,5 @@ def test_ctrl_c_ends_a_live_page_cleanly(tmp_path: Path) -> None:
 
     assert process.returncode == 0, talk
     assert "Stopped." in talk and "Traceback" not in talk
+    assert "scores yet: the first score makes it." in talk
     assert (tmp_path / "page" / "index.html").is_file()
