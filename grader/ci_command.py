@@ -62,7 +62,7 @@ def what_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--protect",
             multiple=True,
             metavar="PATTERN",
-            help="Also refuse changes to DIR/ or FILE.",
+            help="Also refuse changes to FILE, DIR/ or DIR/*.json.",
         ),
         click.option(
             "--challenge",
