@@ -35,7 +35,10 @@ class Policy(msgspec.Struct, frozen=True):
             return score.passed
         if self.kind == "score":
             return score.score >= self.points
-        return baseline is None or score.score >= baseline.score
+        if baseline is None:
+            return True
+        # What we failed to grade is no bar that anybody has reached.
+        return baseline.status != "grader_fault" and score.score >= baseline.score
 
 
 def parse(text: str) -> Policy:
