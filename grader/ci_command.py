@@ -232,6 +232,7 @@ def run(options: Options) -> int:
     from grader.ci.report import Report
 
     moment = datetime.now(UTC)
+    _clear(options)
     checked_seed(options.seed)
     policy = parse(options.require)
     repository, findings = found(options)
@@ -299,21 +300,29 @@ def _graded(
     return graded, rejected
 
 
+def _clear(options: Options) -> None:
+    """However this run ends, no earlier one's report is taken for its own."""
+    from grader.ci.folder import clear
+
+    try:
+        if options.out is not None:
+            clear(options.out)
+    except OSError as error:
+        raise machine_fault(error) from error
+
+
 def _write(report: Report, options: Options) -> None:
     if options.out is None:
         return
-    from leaderboard.store import Store
+    from grader.ci.folder import FILES, add
 
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        files = {"json": "report.json", "markdown": "summary.md"}
-        files |= {"junit": "junit.xml", "ctrf": "ctrf.json"}
-        for fmt, name in files.items():
+        for fmt, name in FILES.items():
             (options.out / name).write_text(_text(report, fmt).rstrip("\n") + "\n", "utf-8")
+        add(report.scores, options.out)
     except OSError as error:
         raise machine_fault(error) from error
-    for score in report.scores:
-        Store(options.out / "scores").add(score)
 
 
 def _text(report: Report, fmt: str) -> str:
