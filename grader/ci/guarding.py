@@ -6,6 +6,7 @@ trusted side. What is not on the list is not looked at at all.
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,12 +40,21 @@ class Guard(msgspec.Struct, frozen=True):
 
         `leads`: a link or a submodule is there, which in the place of a folder leads all below elsewhere.
         """
-        wanted = self.pattern.removeprefix(ANYWHERE).removesuffix("/").split("/")
-        starts = range(len(names)) if self.pattern.startswith(ANYWHERE) else range(1)
-        return any(
-            (leads or len(names) - start >= len(wanted)) and all(map(_fits, names[start:], wanted))
-            for start in starts
-        )
+        anywhere, wanted = _parts(self.pattern)
+        if not anywhere:
+            return _begin(names, wanted, leads)
+        return any(_begin(names[start:], wanted, leads) for start in range(len(names)))
+
+
+# A pull request may change a hundred thousand paths.
+@functools.cache
+def _parts(pattern: str) -> tuple[bool, tuple[str, ...]]:
+    inner = pattern.removeprefix(ANYWHERE)
+    return inner != pattern, tuple(inner.removesuffix("/").split("/"))
+
+
+def _begin(names: Sequence[str], wanted: Sequence[str], leads: bool) -> bool:
+    return (leads or len(names) >= len(wanted)) and all(map(_fits, names, wanted))
 
 
 def _fits(name: str, wanted: str) -> bool:
