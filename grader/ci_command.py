@@ -63,7 +63,7 @@ def what_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--protect",
             multiple=True,
             metavar="PATTERN",
-            help="Also refuse changes to DIR/ or FILE.",
+            help="Also refuse changes to FILE, DIR/ or DIR/*.json.",
         ),
         click.option(
             "--challenge",
@@ -233,6 +233,7 @@ def run(options: Options) -> int:
     from grader.ci.report import Report
 
     moment = datetime.now(UTC)
+    _clear(options)
     checked_seed(options.seed)
     policy = parse(options.require)
     repository, findings = found(options)
@@ -308,24 +309,31 @@ def _save(score: Score, options: Options, unsaved: list[StoreError]) -> None:
         unsaved.append(error)
 
 
+def _clear(options: Options) -> None:
+    """However this run ends, no earlier one's report is taken for its own."""
+    from grader.ci.folder import clear
+
+    try:
+        if options.out is not None:
+            clear(options.out)
+    except OSError as error:
+        raise machine_fault(error) from error
+
+
 def _write(report: Report, options: Options) -> None:
     if options.out is None:
         return
-    from leaderboard.store import Store
+    from grader.ci.folder import FILES, add
 
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        files = {"json": "report.json", "markdown": "summary.md"}
-        files |= {"junit": "junit.xml", "ctrf": "ctrf.json"}
-        for fmt, name in files.items():
+        for fmt, name in FILES.items():
             (options.out / name).write_text(_text(report, fmt).rstrip("\n") + "\n", "utf-8")
+        # What an event shows is no whole record, and whole ones are its own: they are in its store.
+        if not event_of(_event_folder(options)).private:
+            add(report.scores, options.out)
     except OSError as error:
         raise machine_fault(error) from error
-    if event_of(_event_folder(options)).private:
-        # What is shown is no whole record, and whole ones are the event's own: they are in its store.
-        return
-    for score in report.scores:
-        Store(options.out / "scores").add(score)
 
 
 def _event_folder(options: Options) -> Path:

@@ -37,6 +37,14 @@ KINDS: Final[dict[str, Kind]] = {
     "120000": "link",
     "160000": "submodule",
 }
+# What a short name may stand for: the list in gitrevisions(7).
+SHORT: Final = (
+    "refs/{}",
+    "refs/tags/{}",
+    "refs/heads/{}",
+    "refs/remotes/{}",
+    "refs/remotes/{}/HEAD",
+)
 GITFILE: Final = 4096
 
 
@@ -190,6 +198,7 @@ class Repository:
             raise RepositoryError(
                 f"{name!r} is no commit: give its full id or the name of a branch."
             )
+        self._check_meaning(name)
         ask = ("rev-parse", "--verify", "--quiet", "--end-of-options", name)
         code, output, _ = git_process.run(self._own, *ask)
         # Versions of git differ in whether the end of the options is echoed.
@@ -197,6 +206,18 @@ class Repository:
         if code or not found or not ID.fullmatch(found[-1]):
             raise RepositoryError(f"{self.path} has no commit {name!r}.")
         return found[-1]
+
+    def _check_meaning(self, name: str) -> None:
+        """Raise RepositoryError where a short name is that of several refs; git itself prefers tags."""
+        if name == "HEAD" or name.startswith("refs/"):
+            return
+        full = [rule.format(name) for rule in SHORT]
+        said = self._in_place("for-each-ref", "--format=%(refname)", *full).splitlines()
+        meant = [one for one in full if one in said]
+        if len(meant) > 1:
+            raise RepositoryError(
+                f"{name} is the name of {' and of '.join(meant)} in {self.path}: write one of these."
+            )
 
     def _one_commit(self, wanted: str, shown: str) -> str:
         (line,) = self._batch_check([f"{wanted}^{{commit}}"])

@@ -10,7 +10,7 @@ import msgspec
 
 from grader.challenge import Challenge
 from grader.ci.guarding import Guard, refusals
-from grader.ci.layout import Layout, Place, decoded, same_name, shown, wrong_team
+from grader.ci.layout import Layout, Place, decoded, is_git, same_name, shown, wrong_team
 from grader.errors import UsageError
 from grader.git_objects import Change, Repository
 
@@ -89,7 +89,7 @@ def _impossible(changes: Mapping[bytes, Change], twice: Sequence[bytes]) -> list
     odd = [
         path
         for path in changes
-        if {"", ".", ".."} & set(decoded(path).split("/")) or b".git" in path.lower().split(b"/")
+        if any(name in ("", ".", "..") or is_git(name) for name in decoded(path).split("/"))
     ]
     sentences = (
         ("It holds names that no checkout can have", odd),

@@ -16,6 +16,8 @@ from leaderboard.text import clip, printable
 ANYWHERE: Final = "**/{file}"
 MAX_TEAM: Final = 100
 MAX_SHOWN: Final = 200
+# What HFS+ passes over in names: the list of next_hfs_char() in git's utf8.c.
+IGNORED: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -74,7 +76,16 @@ def muted(text: str) -> str:
 
 def same_name(name: str) -> str:
     """Return what two names share if some file system takes them for one."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", IGNORED.sub("", name)).casefold()
+
+
+def is_git(name: str) -> bool:
+    """Whether some file system takes a name for `.git`.
+
+    On Windows dots and spaces at the end, streams after a colon and the short name make no difference, as
+    is_ntfs_dotgit() of git's path.c has it.
+    """
+    return re.split(r"[:\\]", same_name(name))[0].rstrip(". ") in (".git", "git~1")
 
 
 def wrong_team(name: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from grader.ci.grading import Graded
 from grader.ci.layout import decoded, muted
-from grader.ci.report import Report, points
+from grader.ci.report import Report, lost, points
 from leaderboard.markdown import block as fenced
 from leaderboard.markdown import code
 from leaderboard.score import SpecResult
@@ -77,13 +77,16 @@ def _details(one: Graded) -> Iterator[str]:
     """What is wrong with a hand-in, in the words of its specs."""
     score = one.score
     failed = [spec for spec in score.specs if spec.outcome == "failed"]
-    if not (failed or score.message):
+    fault = one.baseline.message if one.baseline and lost(one) else ""
+    if not (failed or score.message or fault):
         return
     yield ""
     yield f"### {code(decoded(one.found.path))}"
     yield ""
     if score.message:
         yield block(score.message)
+    if fault:
+        yield f"What it replaces could not be graded, by our fault:\n\n{block(fault)}"
     for spec in failed[:MAX_SPECS]:
         yield from _spec(spec)
     if len(failed) > MAX_SPECS:
@@ -112,4 +115,5 @@ def _closing(report: Report) -> Iterator[str]:
         yield f"{findings.others} other files were not looked at."
     walls = sorted({one.score.walls for one in report.graded if one.score.walls != "none"})
     behind = f", behind {' and '.join(walls)} walls" if walls else ""
-    yield f"Commit {code(findings.head)} was graded against {code(findings.base)}{behind}."
+    done = "graded against" if report.graded else "compared with"
+    yield f"Commit {code(findings.head)} was {done} {code(findings.base)}{behind}."

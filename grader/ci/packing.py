@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -94,8 +94,11 @@ class Pack:
                     f"{path} is larger than {MAX_PACK >> 20} MiB, so it is no pack of ours."
                 )
             # Without compression nothing in it can be larger than it is.
-            with tarfile.open(path, "r:") as archive:
-                self._read(archive)
+            for name, data in _members(path.read_bytes()):
+                if name == MANIFEST:
+                    self.said = _manifest(data)
+                else:
+                    self._blobs[self._id(data)] = data
         except DAMAGE as error:
             raise UsageError(f"{path} is no pack: {shown(str(error))}.") from error
 
@@ -103,23 +106,30 @@ class Pack:
         """Return the content with this id, None if it is not there."""
         return self._blobs.get(blob)
 
-    def _read(self, archive: tarfile.TarFile) -> None:
-        for number, member in enumerate(archive):
-            if number == MAX_MEMBERS:
-                raise ValueError(f"it has more than {MAX_MEMBERS} members")
-            # A sparse member claims any size.
-            if not member.isreg() or member.issparse() or member.size > MAX_BYTES:
-                continue
-            file = archive.extractfile(member)
-            data = file.read(MAX_BYTES + 1) if file else b""
-            if member.name == MANIFEST:
-                self.said = _manifest(data)
-            else:
-                self._blobs[self._id(data)] = data
-
     def _id(self, data: bytes) -> str:
         kind = hashlib.sha1 if self._format == "sha1" else hashlib.sha256
         return kind(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The files of a plain tar that are small enough.
+
+    Header by header: what may come between two of them, such as names of any length, tarfile itself parses
+    in quadratic time, and no pack of ours has it.
+    """
+    at = 0
+    for _ in range(MAX_MEMBERS + 1):
+        header = data[at : at + tarfile.BLOCKSIZE]
+        if header == bytes(tarfile.BLOCKSIZE):
+            return
+        member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        at += tarfile.BLOCKSIZE
+        if not 0 <= member.size <= len(data) - at:
+            raise tarfile.ReadError("it ends too early")
+        if member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.size <= MAX_BYTES:
+            yield member.name, data[at : at + member.size]
+        at += -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    raise ValueError(f"it has more than {MAX_MEMBERS} members")
 
 
 def _manifest(data: bytes) -> Manifest | None:

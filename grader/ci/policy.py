@@ -36,7 +36,10 @@ class Policy(msgspec.Struct, frozen=True):
         if self.kind == "score":
             # Points of a hundred, also where an event keeps some of them back.
             return score.score * 100 >= self.points * score.max_score
-        return baseline is None or score.score >= baseline.score
+        if baseline is None:
+            return True
+        # What we failed to grade is no bar that anybody has reached.
+        return baseline.status != "grader_fault" and score.score >= baseline.score
 
 
 def parse(text: str) -> Policy:

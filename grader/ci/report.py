@@ -32,7 +32,7 @@ class Report(msgspec.Struct, frozen=True):
     def exit_code(self) -> int:
         """4 our fault, 3 refused or not gradable, 1 below what is required, 0 else."""
         statuses = {one.score.status for one in self.graded}
-        if "grader_fault" in statuses:
+        if "grader_fault" in statuses or any(map(lost, self.graded)):
             return errors.EXIT_FAULT
         if self.findings.refusals or self.rejected or statuses - {"graded"}:
             return errors.EXIT_UNGRADABLE
@@ -82,7 +82,8 @@ def _hand_in(one: Graded) -> dict[str, Any]:
         "score": score.score,
         "max_score": score.max_score,
         "passed": score.passed,
-        "before": None if one.baseline is None else one.baseline.score,
+        "before": None if one.baseline is None or lost(one) else one.baseline.score,
+        "before_status": None if one.baseline is None else one.baseline.status,
         "met": one.met,
     }
 
@@ -103,10 +104,16 @@ def _line(one: Graded) -> str:
     return f"{mark}: {points(one)} {shown(one.found.path)} by {shown(one.found.team)}"
 
 
+def lost(one: Graded) -> bool:
+    """Whether we failed to grade what it is to be compared with."""
+    return one.baseline is not None and one.baseline.status == "grader_fault"
+
+
 def points(one: Graded) -> str:
     """Return the points, or the status, and what they were before."""
     score = one.score
     before = f", was {one.baseline.score}" if one.baseline is not None else ""
+    before = ", what it replaces: grader fault" if lost(one) else before
     if score.status != "graded":
         return score.status.replace("_", " ") + before
     return f"{score.score}/{score.max_score}{before}"

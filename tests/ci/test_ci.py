@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from grader.challenge import load
+from grader.ci import grading
+from grader.errors import HandInError
+from grader.grading import unread
+from grader.pool import Pool
+from leaderboard.score import Score
 from leaderboard.store import Store
 
 # Of the fixtures: a repository, its first commit, and the command.
@@ -97,6 +104,81 @@ def test_no_worse_compares_with_what_the_base_holds(place: Place) -> None:
         "blue": (40, 40, True),
         "new": (None, 40, True),
     }
+
+
+class Faulty(Pool):
+    """A pool whose second grading fails by our fault."""
+
+    asked = 0
+
+    def submit(self, *arguments: Any, **more: Any) -> Future[Score]:
+        self.asked += 1
+        if self.asked != 2:
+            return super().submit(*arguments, **more)
+        failed = replace(unread("x", arguments[1], HandInError("")), status="grader_fault")
+        future = Future[Score]()
+        future.set_result(replace(failed, message="The judge is gone."))
+        return future
+
+
+@pytest.mark.walls
+def test_no_worse_needs_a_grade_of_what_the_base_holds(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where we fail to grade what a hand-in replaces it is our fault, and said: not a bar of no points."""
+    monkeypatch.setattr(grading, "Pool", Faulty)
+    base = place.commit({"hand-ins/red/90_mini.py": place.right})
+    head = place.git.commit({"hand-ins/red/90_mini.py": place.part}, onto=base)
+    code, report = place.report(head, "--require", "no-worse", base=base)
+    (one,) = report["hand_ins"]
+
+    assert code == report["exit_code"] == 4
+    assert (one["score"], one["before"], one["before_status"]) == (40, None, "grader_fault")
+    assert one["met"] is False
+    summary = (place.out / "summary.md").read_text("utf-8")
+    assert "40/100, what it replaces: grader fault" in summary
+    assert "by our fault:\n\n```text\nThe judge is gone." in summary
+
+
+@pytest.mark.walls
+@pytest.mark.parametrize("how", ["refused", "wrong usage", "no repository"])
+def test_no_report_of_an_earlier_run_is_left(place: Place, how: str) -> None:
+    """However a run ends, what an earlier one has written into the same folder is gone, and what others
+    have put there stays."""
+    head = place.commit({"hand-ins/red/90_mini.py": place.part})
+    refused = place.commit({"hand-ins/red/90_mini.py": place.right, "action.yml": "x"})
+    place.run(head, "--store", str(place.out / "scores"))
+    (mine,) = place.out.rglob("*.json")
+    assert place.report(head)[0] == 1
+    assert len(Store(place.out / "scores").read()[0]) == 2
+    written = ("--out", str(place.out))
+    more = {"wrong usage": ("--seed", "xyz"), "no repository": ("--repo", str(place.out))}
+    done = place.run(refused, *written, *more.get(how, ()))
+    left = {path.name for path in place.out.rglob("*") if path.is_file()}
+    report = {"summary.md", "report.json", "junit.xml", "ctrf.json"}
+
+    assert done.code == (3 if how == "refused" else 2)
+    assert left == {mine.name} | (report if how == "refused" else set())
+    assert "100/100" not in place.written()
+
+
+@pytest.mark.walls
+def test_a_store_is_no_report(place: Place) -> None:
+    """What is in a folder of scores by --store stays, also where it is that of the report."""
+    head = place.commit({"hand-ins/red/90_mini.py": place.part})
+    for _ in range(2):
+        place.run(head, "--out", str(place.out), "--store", str(place.out / "scores"))
+
+    assert len(Store(place.out / "scores").read()[0]) == 2
+
+
+@pytest.mark.parametrize("path", ["action.yml", "notes.md"])
+def test_what_was_not_graded_is_not_said_to_be(place: Place, path: str) -> None:
+    """A summary of a pull request that was refused, or hands nothing in, tells of no grading."""
+    done = place.run(place.commit({path: "x"}), "--format", "markdown")
+
+    assert "was graded against" not in done.out
+    assert "was compared with" in done.out
 
 
 @pytest.mark.walls

@@ -53,6 +53,13 @@ def grade(place: Place, head: str, *more: str, **named: str) -> dict[str, Any]:
         ("grader/grading.py", "the grader"),
         ("pyproject.toml", "the grader"),
         ("constraints.txt", "the grader"),
+        ("hatch.toml", "the grader"),
+        ("hatch_build.py", "the grader"),
+        ("MANIFEST.in", "the grader"),
+        ("Requirements-dev.txt", "the grader"),
+        ("uv.lock", "the grader"),
+        (".python-version", "the grader"),
+        (".gitignore", "the grader"),
         ("leaderboard/scores/04/red/forged.json", "the grader"),
         ("leaderboard.toml", "the scores"),
     ],
@@ -88,6 +95,93 @@ def test_places_in_use_are_protected_wherever_they_lie(place: Place, tmp_path: P
         assert path in report["refusals"][0]
 
 
+def in_a_checkout(place: Place, folder: Path) -> Git:
+    """Let the pull request be one of a clone with a working tree, in which scores lie."""
+    clone = Git(folder)
+    place.git, place.base = clone, clone.commit({"scores/a.json": "{}"}, branch="main")
+    return clone
+
+
+@pytest.mark.parametrize("repository", [".", ".git", "../bare.git"])
+@pytest.mark.parametrize("store", ["scores", "linked/scores"])
+def test_places_in_use_are_protected_whichever_way_the_repository_is_named(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: str, store: str
+) -> None:
+    """The folder `.git`, or a bare repository of the same objects, says nothing of the working tree: the
+    store is protected by its place in the tree around it, by its name and by where a link leads."""
+    clone = in_a_checkout(place, tmp_path / "clone")
+    head = place.commit({f"{store}/forged.json": "{}", HAND_IN: place.right}, branch="topic")
+    clone("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    (clone.path / "linked").symlink_to(".")
+    monkeypatch.chdir(clone.path)
+    more = ("--repo", repository, "--store", store)
+
+    assert f"{store}/forged.json" in grade(place, head, *more)["refusals"][0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("results", "results/a.json"),
+        ("results", "Results"),
+        ("./results/", "results/a.json"),
+        ("results//x/", "results/x/a.json"),
+        ("results/*.json", "results/a.JSON"),
+        ("results/f*", "results/forged/a.json"),
+        ("*.pt", "deep/down/a.pt"),
+        ("**/rules.md", "deep/down/rules.md"),
+    ],
+)
+def test_what_can_be_protected(place: Place, pattern: str, path: str) -> None:
+    """Files, folders with all below them, and `*` in names are protected by --protect."""
+    head = place.commit({path: "x", HAND_IN: place.right})
+    near = place.commit({f"other/results.txt/{path}x": "x"})
+
+    assert path in grade(place, head, "--protect", pattern)["refusals"][0]
+    assert grade(place, near, "--protect", pattern)["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        ".",
+        "/",
+        "/results/",
+        "../x",
+        "a/../b",
+        "**",
+        "a/**/b",
+        "a/[b]",
+        "a?",
+        "{team}/x",
+        "a\\b",
+    ],
+)
+def test_a_pattern_that_would_protect_nothing_is_wrong_usage(place: Place, pattern: str) -> None:
+    """What --protect does not understand is said, instead of protecting nothing."""
+    done = place.run(place.base, "--protect", pattern)
+
+    assert done.code == 2
+    assert "--protect takes a path from the top" in done.err
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("Docs", ()), ("results", ("--protect", "results/old/scores/"))]
+)
+def test_a_link_in_the_place_of_a_folder_above_is_refused(
+    place: Place, path: str, more: tuple[str, ...]
+) -> None:
+    """Where the base has nothing there yet, a link or a submodule above a protected folder decides what
+    will lie in it; a file beside it does not."""
+    beside = place.commit({f"{path}.md": "x", "documents": "x"}, modes={"documents": "120000"})
+    for mode, content in (("120000", "hand-ins"), ("160000", place.base)):
+        head = place.commit({path: content, HAND_IN: place.right}, modes={path: mode})
+
+        assert f": {path}." in grade(place, head, *more)["refusals"][0]
+    assert grade(place, beside, *more)["exit_code"] == 0
+
+
 @pytest.mark.parametrize("name", [one.pattern for one in GUARDS if one.pattern.endswith("/")])
 def test_a_link_in_the_place_of_a_protected_folder_is_refused(place: Place, name: str) -> None:
     """Instead of a folder a pull request might bring a link to another one, or a submodule."""
@@ -106,9 +200,27 @@ def mktree(git: Git, *entries: tuple[str, str, bytes]) -> str:
     return git.tree(data)
 
 
-@pytest.mark.parametrize("name", [b"..", b".", b".git", b".GIT"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"..",
+        b".",
+        b".git",
+        b".GIT",
+        ".g\u200cit".encode(),
+        "\ufeff.gIt".encode(),
+        b"git~1",
+        b"GIT~1 .",
+        b".git.",
+        b".git ",
+        b".git . .",
+        b".git::$INDEX_ALLOCATION",
+        b".git\\config",
+    ],
+)
 def test_names_that_no_checkout_can_have_are_refused(place: Place, name: bytes) -> None:
-    """A team's folder called `..`, or whatever else only hand-written trees hold, is refused."""
+    """A team's folder called `..`, or whatever else only hand-written trees hold, is refused; so is what
+    the file systems of Macs and of Windows take for `.git`."""
     file = mktree(place.git, ("100644", place.git.blob(place.right.encode()), b"90_mini.py"))
     hand_ins = mktree(place.git, ("40000", file, name))
     top = mktree(place.git, ("40000", hand_ins, b"hand-ins"))
@@ -242,7 +354,8 @@ HARMLESS: dict[bytes | str, bytes | str] = {
     "hand-ins/red/torch.py": "",
     ".gitattributes": "*.py filter=evil diff=evil text working-tree-encoding=UTF-16\n",
     ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c "touch {marker}"\n',
-    "requirements.txt": "evil\n",
+    "hand-ins/red/requirements.txt": "evil\n",
+    "hand-ins/.gitignore": "*\n",
     "tests/test_evil.py": "",
     b"names/a\nb.py": "",
     "names/$(touch {marker}).py": "",

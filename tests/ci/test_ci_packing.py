@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,31 @@ def test_a_member_that_claims_any_size_is_passed_over(tmp_path: Path) -> None:
 
     assert pack.said is None
     assert pack.find("0" * 40) is None
+
+
+def test_a_header_of_megabytes_costs_no_time(tmp_path: Path) -> None:
+    """What tarfile would parse in quadratic time is passed over, and what follows is read."""
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 8 << 20
+    path = forged(tmp_path, {"x": b"a"})
+    path.write_bytes(header.tobuf(tarfile.USTAR_FORMAT) + b"1" * header.size + path.read_bytes())
+    started = time.monotonic()
+    pack = Pack(path, "sha1")
+
+    assert time.monotonic() - started < 5
+    assert pack.find("2e65efe2a145dda7ee51d1741299f848e5bf752e") == b"a"
+
+
+@pytest.mark.parametrize("size", [-512, 1 << 40])
+def test_a_member_of_an_impossible_size_is_no_pack(tmp_path: Path, size: int) -> None:
+    """A member that ends before it begins, or after the pack, is not read for ever."""
+    member = tarfile.TarInfo("x")
+    member.size = size
+    path = tmp_path / "x.tar"
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+    with pytest.raises(UsageError, match=r"ends too early"):
+        Pack(path, "sha1")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": 2}', "[" * 100_000])

@@ -128,6 +128,23 @@ def test_only_names_and_full_ids_are_commits(git: Git, rev: str) -> None:
         Repository(git.path).commit(rev)
 
 
+def test_a_name_of_two_refs_is_none(git: Git) -> None:
+    """Where a tag has the name of a branch, neither is preferred: the full names are asked for."""
+    base = git.commit({"a.py": "a"}, branch="main")
+    head = git.commit({"a.py": "b"}, onto=base, branch="work/topic")
+    git("tag", "main", "work/topic")
+    git("update-ref", "refs/remotes/origin/HEAD", head)
+    git("update-ref", "refs/tags/HEAD", head)
+    repository = Repository(git.path)
+
+    with pytest.raises(RepositoryError, match=r"refs/tags/main and of refs/heads/main .*write one"):
+        repository.commit("main")
+    assert repository.commit("refs/heads/main") == repository.commit("heads/main") == base
+    assert repository.commit("HEAD") == base
+    for name in ("refs/tags/main", "work/topic", "origin"):
+        assert repository.commit(name) == head
+
+
 def test_a_tree_or_a_file_is_no_commit(git: Git) -> None:
     """The id of another object is not taken for a commit."""
     head = git.commit({"a.py": "a"})
