@@ -26,13 +26,15 @@ import msgspec
 
 from grader.errors import UsageError
 from grader.submission import MAX_BYTES, SKIPPED
+from grader.xz import XzStream
 
 ENDINGS: Final = re.compile(r"\.(zip|tar|tar\.gz|tgz|tar\.bz2|tbz2|tar\.xz|txz)", re.IGNORECASE)
 BLOCK: Final = 1 << 16
+# Of a tar: for a path and some attributes. tarfile takes the square of its length in time.
+HEADER: Final = 4096
 # Of a longer file its reader wants to know only that it is too long.
 KEPT: Final = MAX_BYTES + 1
 # What `xz -9` needs is half of this.
-XZ_MEMORY: Final = 128 << 20
 # The list of members of a zip is read at once, before they can be counted.
 ZIP_DIRECTORY: Final = 8 << 20
 DAMAGE: Final = (
@@ -296,7 +298,9 @@ def _members(source: Any) -> Iterator[tarfile.TarInfo]:
     with tarfile.open(fileobj=source, mode="r:") as opened:
         archive: Any = opened
         while True:
+            source.longest = HEADER
             info = archive.next()
+            source.longest = BLOCK
             if info is None:
                 break
             # tarfile keeps all that it has seen.
@@ -315,7 +319,7 @@ def _unpacked(file: IO[bytes], ending: str) -> _Stream:
         return gzip.open(file)
     if ending in (".tar.bz2", ".tbz2"):
         return bz2.open(file)
-    return _Xz(file) if ending in (".tar.xz", ".txz") else file
+    return XzStream(file) if ending in (".tar.xz", ".txz") else file
 
 
 class _Counted:
@@ -324,12 +328,13 @@ class _Counted:
     def __init__(self, stream: _Stream, unpacking: _Unpacking) -> None:
         self._stream = stream
         self.last = b""
+        self.longest = BLOCK
         self._unpacking = unpacking
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most so many bytes; a header that is longer than a block is none of a hand-in's."""
-        if not 0 <= size <= BLOCK:
+        """Read at most so many bytes; a header that is longer than `longest` is none of a hand-in's."""
+        if not 0 <= size <= self.longest:
             raise _RefusedError("it has a header of unusual length.")
         parts = []
         while size > 0:
@@ -354,46 +359,6 @@ class _Counted:
         """Go on to a later position."""
         if position < self._at:
             raise ValueError("a member that lies before its header")
-        while self._at < position and self.read(min(BLOCK, position - self._at)):
+        while self._at < position and self.read(min(self.longest, position - self._at)):
             pass
         return self._at
-
-
-class _Xz:
-    """An xz stream, unpacked with bounded memory; the standard library's own reader has no bound."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._packed = b""
-        self._decompressor = self._new()
-
-    def read(self, size: int = BLOCK) -> bytes:
-        """Read at most so many bytes, none at the end."""
-        while True:
-            if self._decompressor.eof and not self._next_stream():
-                return b""
-            if self._decompressor.needs_input and not self._packed:
-                self._packed = self._file.read(BLOCK)
-                if not self._packed:
-                    raise EOFError("it ends too early")
-            packed, self._packed = self._packed, b""
-            data = self._decompressor.decompress(packed, size)
-            if data:
-                return data
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def _next_stream(self) -> bool:
-        rest = self._decompressor.unused_data
-        while not rest.strip(b"\0"):
-            rest = self._file.read(BLOCK)
-            if not rest:
-                return False
-        self._packed = rest.lstrip(b"\0")
-        self._decompressor = self._new()
-        return True
-
-    @staticmethod
-    def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)

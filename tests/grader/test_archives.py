@@ -328,6 +328,24 @@ def test_a_list_of_members_of_gigabytes_is_not_read(folder: Path, tmp_path: Path
     assert peak < 4 << 20
 
 
+def test_a_header_that_takes_the_square_of_its_length_is_not_parsed(
+    folder: Path, tmp_path: Path
+) -> None:
+    """An archive may hold thousands of them, seconds each; of a name and some attributes it holds any."""
+    info = tarfile.TarInfo("name")
+    info.type, info.size = tarfile.XHDTYPE, 60_000
+    (tmp_path / "a.tar").write_bytes(info.tobuf() + b"1" * 60_000 + bytes(1 << 20))
+
+    with pytest.raises(UsageError, match="header of unusual length"):
+        unpack(tmp_path / "a.tar", folder)
+    with tarfile.open(tmp_path / "b.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("red/" + "é" * 100 + ".py")
+        info.pax_headers = {"LIBARCHIVE.xattr.user.note": "x" * 2000}
+        archive.addfile(info)
+    unpack(tmp_path / "b.tar", folder)
+    assert len(list(folder.rglob("*.py"))) == 1
+
+
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
 def test_a_header_of_gigabytes_is_not_read(kind: bytes, folder: Path, tmp_path: Path) -> None:
     """A tar may announce a name of any length."""

@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
-        " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring"
+        " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring grader.xz"
         " grader.signatures",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
@@ -64,6 +64,7 @@ SUPERVISOR = [
         "__main__",
         "advice",
         "archives",
+        "xz",
         "batch",
         "batch_command",
         "challenge",
