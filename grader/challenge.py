@@ -11,6 +11,7 @@ import difflib
 import functools
 import hashlib
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,9 +157,23 @@ class Challenge(msgspec.Struct, frozen=True):
         return self.folder / "brief.md"
 
     @property
+    def file_name(self) -> str:
+        """What a hand-in of one file is called, wherever the stub lies: `04_causal_attention.py`."""
+        return f"{self.key}.py"
+
+    @property
     def starter(self) -> Path:
-        """The stub."""
-        return data_folder("starter") / f"{self.key}.py"
+        """The stub: beside the brief, or in the `starter/` beside the folder of the challenges."""
+        return sealed.stub(self.home)
+
+    @property
+    def called(self) -> str:
+        """What the command line takes for it: its number, or the path of one that the kit lacks."""
+        if self.home.parent == data_folder("challenges"):
+            return self.id
+        here = Path.cwd()
+        inside = self.home.is_relative_to(here) and self.home != here
+        return shlex.quote(str(self.home.relative_to(here) if inside else self.home))
 
     @property
     def wrong(self) -> list[Path]:

@@ -141,9 +141,9 @@ def start(challenge: Challenge, folder: Path, force: bool) -> None:
 
     stub, brief = copy(challenge, folder, force)
     click.echo(f"Write your solution in {stub}")
-    click.echo(f"The brief is {brief} (or: grader brief {challenge.id})")
+    click.echo(f"The brief is {brief} (or: grader brief {challenge.called})")
     where = "" if folder == Path() else f" {stub}"
-    click.echo(f"Then: grader grade {challenge.id}{where}")
+    click.echo(f"Then: grader grade {challenge.called}{where}")
 
 
 @main.command()

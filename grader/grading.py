@@ -68,7 +68,7 @@ def grade(
     Whatever is wrong with the hand-in is a status of the score; only our own faults raise GraderError.
     """
     try:
-        submission = submissions.read(source, attempt.challenge.starter.name)
+        submission = submissions.read(source, attempt.challenge.file_name)
     except HandInError as error:
         return unread(source, attempt, error)
     return grade_submission(submission, attempt, wall, follower)

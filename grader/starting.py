@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from grader import sealed
 from grader.challenge import Challenge
-from grader.errors import FileExistsAlreadyError
+from grader.errors import FileExistsAlreadyError, UsageError
 
 
 def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path, Path]:
@@ -15,8 +16,8 @@ def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path
     Raises FileExistsAlreadyError rather than overwrite anything, unless `force`.
     """
     copies = {
-        challenge.starter: folder / f"{challenge.key}.py",
-        challenge.brief: folder / f"{challenge.key}.md",
+        stub_of(challenge): folder / challenge.file_name,
+        brief_of(challenge): folder / f"{challenge.key}.md",
     }
     there = [str(target) for target in copies.values() if target.exists()]
     if there and not force:
@@ -33,4 +34,20 @@ def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path
 
 def started_file(challenge: Challenge) -> Path:
     """Return the learner's own file in the current folder, whether or not it exists."""
-    return Path(f"{challenge.key}.py")
+    return Path(challenge.file_name)
+
+
+def stub_of(challenge: Challenge) -> Path:
+    """Return the stub; raises UsageError where its author has not written it."""
+    return _written(challenge.starter, f"{challenge.key} has no stub", challenge.home / sealed.STUB)
+
+
+def brief_of(challenge: Challenge) -> Path:
+    """Return the brief; raises UsageError where its author has not written it."""
+    return _written(challenge.brief, f"{challenge.key} has no brief", challenge.home / "brief.md")
+
+
+def _written(path: Path, problem: str, wanted: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(f"{problem}. Write it: {wanted}")
+    return path

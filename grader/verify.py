@@ -16,6 +16,7 @@ from grader.advice import first_line
 from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
 from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
+from grader.starting import stub_of
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
 from leaderboard.score import Score
@@ -130,7 +131,7 @@ class _Verifier:
         solution = _read(challenge.solution)
         items = [
             _Item("solution", solution, plain),
-            _Item("starter", _read(challenge.starter), plain),
+            _Item("starter", _read(stub_of(challenge)), plain),
         ]
         items += [_Item(f"second/{name}", _read(path), plain) for name, path in second.items()]
         for name in self._tampers():
