@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from grader import sealed
@@ -13,12 +14,24 @@ from grader.errors import FileExistsAlreadyError, UsageError
 def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path, Path]:
     """Copy stub and brief into `folder`; returns their paths.
 
-    Raises FileExistsAlreadyError rather than overwrite anything, unless `force`.
+    Raises FileExistsAlreadyError rather than overwrite anything, unless `force`; UsageError where
+    nothing can be written.
     """
     copies = {
         stub_of(challenge): folder / challenge.file_name,
         brief_of(challenge): folder / f"{challenge.key}.md",
     }
+    try:
+        _copy(copies, folder, force)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write into {folder}: {error.strerror or error}. --to DIR writes elsewhere."
+        ) from error
+    stub, brief = copies.values()
+    return stub, brief
+
+
+def _copy(copies: Mapping[Path, Path], folder: Path, force: bool) -> None:
     there = [str(target) for target in copies.values() if target.exists()]
     if there and not force:
         raise FileExistsAlreadyError(
@@ -28,8 +41,6 @@ def start(challenge: Challenge, folder: Path, force: bool = False) -> tuple[Path
     folder.mkdir(parents=True, exist_ok=True)
     for source, target in copies.items():
         shutil.copyfile(source, target)
-    stub, brief = copies.values()
-    return stub, brief
 
 
 def started_file(challenge: Challenge) -> Path:

@@ -77,6 +77,19 @@ def test_start_never_overwrites(tmp_path: Path) -> None:
     assert mine.read_text() != "my work"
 
 
+@pytest.mark.parametrize("where", ["a_file.py/x", "a_file.py/x/y", "a_folder"])
+def test_start_where_nothing_can_be_written_is_wrong_usage(where: str, tmp_path: Path) -> None:
+    """A folder that cannot be made, or not be written to, is one sentence with the way out."""
+    (tmp_path / "a_file.py").write_text("mine")
+    (tmp_path / "a_folder" / "04_causal_attention.py").mkdir(parents=True)
+
+    code, _, err = run("start", "04", "--to", str(tmp_path / where), "--force")
+
+    assert code == 2
+    assert err.startswith(f"Cannot write into {tmp_path / where}: ")
+    assert "--to DIR" in err
+
+
 def test_brief_is_rendered() -> None:
     """`grader brief` prints the brief as text, hints with their headings."""
     code, out, _ = run("brief", "04")
