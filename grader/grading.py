@@ -13,9 +13,10 @@ import msgspec
 import grader
 from grader import submission as submissions
 from grader.advice import advise
-from grader.challenge import MAX_SCORE, Challenge, Limits
+from grader.challenge import Challenge, Limits
 from grader.errors import HandInError, JudgeFault, WallRequiredError
 from grader.signatures import signed
+from grader.spec_list import MAX_SCORE
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Measured, Run, Verdict

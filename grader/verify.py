@@ -13,9 +13,10 @@ import msgspec
 
 from grader import tamper_names
 from grader.advice import first_line
-from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
+from grader.challenge import Challenge, KnownMistake, data_folder
 from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
+from grader.spec_list import MAX_SCORE
 from grader.starting import stub_of
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
