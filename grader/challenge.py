@@ -10,6 +10,7 @@ import functools
 import hashlib
 import shlex
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -197,10 +198,20 @@ def data_folder(name: str) -> Path:
     return installed if installed.is_dir() else package.parent / name
 
 
-def all_challenges() -> list[Challenge]:
-    """Return every challenge of the kit, by id."""
-    folders = sorted(data_folder("challenges").glob("[0-9]*_*/challenge.toml"))
-    return [load(path.parent) for path in folders]
+def all_challenges(on_broken: Callable[[ChallengeError], None] | None = None) -> list[Challenge]:
+    """Return every challenge of the kit, by id.
+
+    Raises ChallengeError for one that is broken; with `on_broken`, which is told, without that one.
+    """
+    found = []
+    for path in sorted(data_folder("challenges").glob("[0-9]*_*/challenge.toml")):
+        try:
+            found.append(load(path.parent))
+        except ChallengeError as error:
+            if on_broken is None:
+                raise
+            on_broken(error)
+    return found
 
 
 def after(challenge: Challenge) -> Challenge | None:

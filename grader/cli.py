@@ -99,7 +99,7 @@ def main() -> None:
 @main.command("list")
 @store_option
 def list_command(store: Path | None) -> None:
-    """Show every challenge and the best score so far.
+    """Show every challenge and the best score so far. Exit code: 4 if one is broken, and skipped.
 
     \b
     Example:
@@ -112,11 +112,12 @@ def list_command(store: Path | None) -> None:
     found, problems = place.read()
     report(problems)
     scores = list(map(view_of(place), found))
-    rows = [
-        (one, best_attempt(score for score in scores if score.challenge.id == one.id))
-        for one in challenges.all_challenges()
-    ]
-    click.echo(challenge_table(rows))
+    broken: list[errors.ChallengeError] = []
+    shown = challenges.all_challenges(broken.append)
+    best = [best_attempt(s for s in scores if s.challenge.id == one.id) for one in shown]
+    click.echo(challenge_table(list(zip(shown, best, strict=True))))
+    report(map(str, broken))
+    raise SystemExit(errors.EXIT_FAULT if broken else errors.EXIT_PASSED)
 
 
 @main.command()

@@ -1,6 +1,7 @@
 """The command line: its words, its exit codes, and what it leaves on disk."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,24 @@ def test_list_names_every_challenge(tmp_path: Path) -> None:
     for one in challenges.all_challenges():
         assert one.id in out
         assert one.title in out
+
+
+def test_list_shows_the_others_beside_a_broken_challenge(
+    mini: Challenge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A challenge that cannot be read is told of and hides no other one."""
+    for number in ("90", "91"):
+        folder = Path(shutil.copytree(mini.folder, tmp_path / f"{number}_mini"))
+        toml = (folder / "challenge.toml").read_text()
+        (folder / "challenge.toml").write_text(toml.replace('id = "90"', f'id = "{number}"'))
+    (tmp_path / "90_mini" / "specs" / "test_mini.py").write_text("def (:")
+    monkeypatch.setattr(challenges, "data_folder", lambda name: tmp_path)
+
+    code, out, err = run("list", "--store", str(tmp_path / "store"))
+
+    assert code == 4
+    assert "91" in out
+    assert "90_mini/specs/test_mini.py" in err
 
 
 @pytest.mark.parametrize("wanted", ["04", "4", "causal_attention", "04_causal_attention"])
