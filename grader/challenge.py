@@ -12,7 +12,7 @@ import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,12 @@ from grader import sealed, spec_list
 from grader.errors import ChallengeError, SealedError, UnknownChallengeError
 from grader.spec_list import MAX_SCORE, Spec
 from leaderboard.score import Order
+
+# Read from challenge.toml only; msgspec's error says which field, and what it has to be.
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_SCORE)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,15 +35,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output_kb in KiB is how much of the prints is kept.
     """
 
-    wall_s: float = 60.0
-    cpu_s: float = 120.0
-    memory_mb: int = 4096
-    processes: int = 64
-    open_files: int = 256
-    file_mb: int = 64
-    output_kb: int = 64
-    call_s: float = 10.0
-    threads: int = 1
+    wall_s: Seconds = 60.0
+    cpu_s: Seconds = 120.0
+    memory_mb: Count = 4096
+    processes: Count = 64
+    open_files: Count = 256
+    file_mb: Count = 64
+    output_kb: Count = 64
+    call_s: Seconds = 10.0
+    threads: Count = 1
 
 
 class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,14 +57,14 @@ class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds that a hand-in may train."""
 
-    seconds: float
+    seconds: Seconds
 
 
 class VerifyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How `verify` treats the challenge: tamperings that are exempt, each with the reason."""
 
     exempt: dict[str, str] = {}
-    train_seconds: float | None = None
+    train_seconds: Seconds | None = None
 
 
 class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,10 +73,10 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     guide: str
     summary: str
-    names: tuple[str, ...]
+    names: Names
     imports: tuple[str, ...] = ()
     workers: int = 1
-    passing: int = MAX_SCORE
+    passing: Points = MAX_SCORE
     private: tuple[str, ...] = ()
     limits: Limits = Limits()
     metric: MetricRule | None = None

@@ -175,6 +175,16 @@ BAD_TOML: dict[str, tuple[str | bytes, str]] = {
     "a_field_too_many": (TOML + 'colour = "red"\n', "colour"),
     "a_limit_too_many": (TOML + "[limits]\nmemory_gb = 3\n", "memory_gb"),
     "a_limit_of_another_type": (TOML + '[limits]\nwall_s = "60"\n', "wall_s"),
+    "more_than_all_points": (
+        TOML + "passing = 130\n",
+        "91_made/challenge.toml: Expected `int` <= 100",
+    ),
+    "passing_without_points": (TOML + "passing = 0\n", "$.passing"),
+    "no_names": (TOML.replace('names = ["f"]', "names = []"), "$.names"),
+    "a_negative_limit": (TOML + "[limits]\nwall_s = -3\n", "$.limits.wall_s"),
+    "no_time": (TOML + "[limits]\ncall_s = 0\n", "$.limits.call_s"),
+    "no_memory": (TOML + "[limits]\nmemory_mb = 0\n", "$.limits.memory_mb"),
+    "no_training": (TOML + "[train]\nseconds = 0.0\n", "$.train.seconds"),
     "another_id": (TOML.replace('"91"', '"92"'), "the folder must be called 92_made"),
     "private_but_not_there": (TOML + 'private = ["test_zero"]\n', "private: no spec test_zero"),
     "private_but_needed": (
