@@ -188,6 +188,8 @@ class Challenge(msgspec.Struct, frozen=True):
     def specs_sha256(self) -> str:
         """Return the hash of everything that decides a score."""
         self.check_open()
+        if not self.solution.is_file():
+            raise ChallengeError(f"{self.key} has no solution. Write it: {self.solution}")
         files = [self.folder / "challenge.toml", self.solution, *self.folder.glob("specs/*.py")]
         if self.rig is not None:
             files.append(self.rig)

@@ -58,6 +58,13 @@ def brief_of(challenge: Challenge) -> Path:
     return _written(challenge.brief, f"{challenge.key} has no brief", challenge.home / "brief.md")
 
 
+def solution_of(challenge: Challenge) -> Path:
+    """Return the worked solution; raises UsageError where its author has not written it."""
+    names = ", ".join(challenge.names)
+    problem = f"{challenge.key} has no solution, which defines {names} and scores 100"
+    return _written(challenge.solution, problem, challenge.home / "solution.py")
+
+
 def _written(path: Path, problem: str, wanted: Path) -> Path:
     if not path.is_file():
         raise UsageError(f"{problem}. Write it: {wanted}")

@@ -17,7 +17,7 @@ from grader.challenge import Challenge, KnownMistake, data_folder
 from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
 from grader.spec_list import MAX_SCORE
-from grader.starting import stub_of
+from grader.starting import solution_of, stub_of
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
 from leaderboard.score import Score
@@ -129,7 +129,7 @@ class _Verifier:
     def _items(self, wrong: list[WrongSolution], second: dict[str, Path]) -> list[_Item]:
         challenge = self._challenge
         plain = [Run(seed) for seed in self._seeds]
-        solution = _read(challenge.solution)
+        solution = _read(solution_of(challenge))
         items = [
             _Item("solution", solution, plain),
             _Item("starter", _read(stub_of(challenge)), plain),

@@ -1,0 +1,47 @@
+"""What `grader verify` says of a challenge that its author has not finished."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from grader.challenge import Challenge
+from grader.cli import main
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    """Run a command in this process; returns exit code, standard output, standard error."""
+    result = CliRunner().invoke(main, [str(one) for one in arguments], prog_name="grader")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def own(mini: Challenge, tmp_path: Path) -> Path:
+    """The mini challenge elsewhere, with a stub and without wrong solutions."""
+    folder = Path(shutil.copytree(mini.folder, tmp_path / "mine" / mini.key))
+    shutil.rmtree(folder / "wrong")
+    (folder / "starter.py").write_text("def double(x): ...\n\n\nrow_means = Affine = double\n")
+    return folder
+
+
+def test_a_missing_solution_is_to_be_written(own: Path) -> None:
+    """Nobody starts a solution with a stub: what it defines and where it lies is said."""
+    (own / "solution.py").unlink()
+    code, _, err = run("verify", own)
+
+    assert code == 2
+    assert "has no solution, which defines double, row_means, Affine and scores 100" in err
+    assert f"Write it: {own / 'solution.py'}" in err
+
+
+def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
+    """A missing solution is our fault, and no full disk."""
+    (own / "solution.py").unlink()
+    code, out, err = run("grade", own, own / "starter.py", "--store", tmp_path / "store")
+
+    assert code == 4
+    assert "90_mini has no solution" in " ".join((out + err).split())
