@@ -16,7 +16,7 @@ from grader.advice import first_line
 from grader.challenge import Challenge, KnownMistake, data_folder
 from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
-from grader.spec_list import MAX_SCORE
+from grader.spec_list import MAX_SCORE, near
 from grader.starting import solution_of, stub_of
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
@@ -208,14 +208,22 @@ class _Verifier:
             " ".join(fields["advice"]),
             (fields["status"] or ["graded"])[0],
         )
-        known = {spec.name for spec in self._challenge.specs}
-        if not wrong.advice or not set(wrong.caught_by) <= known:
-            self._problems.append(
-                f"wrong/{path.name}: needs advice, and caught-by with known specs"
-            )
-        if wrong.status == "graded" and not wrong.caught_by:
-            self._problems.append(f"wrong/{path.name}: says neither caught-by nor status")
+        self._problems += [f"wrong/{path.name}: {lack}" for lack in self._lacks(wrong)]
         return wrong
+
+    def _lacks(self, wrong: WrongSolution) -> Iterator[str]:
+        """Yield what the header of a wrong solution lacks, and how it is written."""
+        if not wrong.advice:
+            yield 'has no advice. Write a line "# advice: …" for who makes the same mistake.'
+        known = [spec.name for spec in self._challenge.specs]
+        for name in wrong.caught_by:
+            if name not in known:
+                yield f"is caught-by {name}, and no spec is called so.{near(name, known)}"
+        if wrong.status == "graded" and not wrong.caught_by:
+            yield (
+                "says neither caught-by nor status. "
+                'Write a line "# caught-by: test_…" with the spec that fails.'
+            )
 
     def _expect(self, name: str, scores: Sequence[Score], wanted: int) -> tuple[int, ...]:
         for score in scores:

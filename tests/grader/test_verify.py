@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from grader.challenge import Challenge
 from grader.cli import main
+from grader.verify import _Verifier
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -36,6 +37,31 @@ def test_a_missing_solution_is_to_be_written(own: Path) -> None:
     assert code == 2
     assert "has no solution, which defines double, row_means, Affine and scores 100" in err
     assert f"Write it: {own / 'solution.py'}" in err
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("# caught-by: test_double\n", "has no advice"),
+        ("# advice: Do so.\n", "says neither caught-by nor status"),
+        (
+            "# caught-by: test_duoble\n# advice: Do so.\n",
+            "is caught-by test_duoble, and no spec is called so. Did you mean test_double",
+        ),
+    ],
+    ids=["no_advice", "nothing_catches", "unknown"],
+)
+def test_what_the_header_of_a_wrong_solution_lacks_is_named(
+    header: str, said: str, mini: Challenge, tmp_path: Path
+) -> None:
+    """Which line is missing, or which spec does not exist, and none of the others."""
+    path = tmp_path / "one.py"
+    path.write_text('"""One."""\n' + header)
+    verifier = _Verifier(mini, 1, lambda name: None)
+    verifier._read_wrong(path)
+
+    assert len(verifier._problems) == 1
+    assert verifier._problems[0].startswith(f"wrong/one.py: {said}")
 
 
 def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
