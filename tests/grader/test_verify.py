@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grader.challenge import Challenge
+from grader import verify_command
+from grader.challenge import Challenge, load
 from grader.cli import main
-from grader.verify import _Verifier
+from grader.verify import Caught, Report, WrongSolution, _Verifier
+
+Capture = pytest.CaptureFixture[str]
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -62,6 +65,30 @@ def test_what_the_header_of_a_wrong_solution_lacks_is_named(
 
     assert len(verifier._problems) == 1
     assert verifier._problems[0].startswith(f"wrong/one.py: {said}")
+
+
+def report(challenge: Challenge, seeds: int = 1) -> Report:
+    """What verify found of a challenge with one wrong solution, and all is well."""
+    wrong = WrongSolution(
+        challenge.folder / "wrong" / "one.py", "One.", ("test_double",), "So.", ""
+    )
+    caught = Caught(wrong, (60,), (("test_double",),), {"test_double": "is wrong"})
+    return Report(challenge, seeds, (100,), (0,), {}, {}, (caught,), ())
+
+
+@pytest.mark.parametrize(("table", "state"), [(None, "missing"), ("[]", "stale")])
+def test_a_table_to_be_written_is_named_with_the_command(
+    table: str | None, state: str, own: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """What is missing is not called stale, and the command is for this challenge alone."""
+    if table:
+        (own / "known_mistakes.json").write_text(table)
+    monkeypatch.setattr(verify_command, "verify", lambda one, seeds, on_done: report(one, seeds))
+
+    assert verify_command.run([load(own)], 1, False) is False
+    out = capsys.readouterr().out
+    assert f"known_mistakes.json is {state}. `grader verify {own} --write` writes it." in out
+    assert "1 seed, 1 wrong solution\n" in out
 
 
 def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
