@@ -154,9 +154,14 @@ class Challenge(msgspec.Struct, frozen=True):
         return sealed.stub(self.home)
 
     @property
+    def in_kit(self) -> bool:
+        """Whether the kit holds it, so that its number is enough to find it."""
+        return self.home.parent == data_folder("challenges")
+
+    @property
     def called(self) -> str:
         """What the command line takes for it: its number, or the path of one that the kit lacks."""
-        if self.home.parent == data_folder("challenges"):
+        if self.in_kit:
             return self.id
         here = Path.cwd()
         inside = self.home.is_relative_to(here) and self.home != here

@@ -13,7 +13,7 @@ import msgspec
 
 from grader import tamper_names
 from grader.advice import first_line
-from grader.challenge import Challenge, KnownMistake, data_folder
+from grader.challenge import Challenge, KnownMistake
 from grader.errors import UsageError
 from grader.grading import Attempt, grade_runs
 from grader.spec_list import MAX_SCORE, near
@@ -286,7 +286,8 @@ class _Verifier:
 
 def second_solutions(challenge: Challenge) -> Iterator[Path]:
     """Yield the solutions in other styles; a clone has them, an installed wheel does not."""
-    folder = data_folder("challenges").parent / "tests" / "second_solutions" / challenge.id
+    # Not the kit's for one of the same number that the kit does not hold.
+    folder = challenge.home.parents[1] / "tests" / "second_solutions" / challenge.id
     yield from sorted(folder.glob("*.py"))
 
 

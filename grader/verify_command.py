@@ -23,7 +23,8 @@ def run(wanted: Sequence[Challenge], seeds: int, write: bool) -> bool:
         good = good and not report.problems
         if write:
             _write_known_mistakes(report)
-            _write_section(report)
+            if challenge.in_kit:
+                _write_section(report)
         elif _is_stale(report):
             good = False
             state = "stale" if challenge.known_mistakes_file.is_file() else "missing"

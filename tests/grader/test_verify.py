@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from grader import verify_command
-from grader.challenge import Challenge, load
+from grader.challenge import Challenge, find, load
 from grader.cli import main
-from grader.verify import Caught, Report, WrongSolution, _Verifier
+from grader.verify import Caught, Report, WrongSolution, _Verifier, second_solutions
 
 Capture = pytest.CaptureFixture[str]
 
@@ -89,6 +90,30 @@ def test_a_table_to_be_written_is_named_with_the_command(
     out = capsys.readouterr().out
     assert f"known_mistakes.json is {state}. `grader verify {own} --write` writes it." in out
     assert "1 seed, 1 wrong solution\n" in out
+
+
+def test_the_kits_page_of_specs_has_only_the_kits_challenges(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of an own challenge is written beside it, and docs/specs.md of the kit stays."""
+    monkeypatch.setattr(verify_command, "verify", lambda one, seeds, on_done: report(one, seeds))
+    monkeypatch.setattr(verify_command, "PAGE", tmp_path / "specs.md")
+
+    assert verify_command.run([load(own)], 1, True) is True
+    assert [known.name for known in load(own).known_mistakes()] == ["one"]
+    assert not (tmp_path / "specs.md").exists()
+
+
+def test_second_solutions_are_those_of_the_same_clone(mini: Challenge, tmp_path: Path) -> None:
+    """An own challenge with a number of the kit's is not held against the kit's solutions."""
+    own = tmp_path / "challenges" / "01_mine"
+    mine = tmp_path / "tests" / "second_solutions" / "01" / "other.py"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x = 1\n")
+    challenge = msgspec.structs.replace(mini, folder=own, id="01", slug="mine")
+
+    assert list(second_solutions(challenge)) == [mine]
+    assert list(second_solutions(find("01")))
 
 
 def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
