@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import msgspec
 from grader import tamper_names
 from grader.advice import first_line
 from grader.challenge import Challenge, KnownMistake
-from grader.errors import UsageError
+from grader.errors import ChallengeError, UsageError
 from grader.grading import Attempt, grade_runs
 from grader.spec_list import MAX_SCORE, near
 from grader.starting import solution_of, stub_of
@@ -81,8 +82,23 @@ def verify(challenge: Challenge, seeds: int = 1, on_done: OnDone | None = None) 
             f"{challenge.key} is sealed, and its solutions would come to a disk: verify it where it is "
             "plain. `grader seal check` says whether that is what was sealed."
         )
+    _check_imports(challenge)
     verifier = _Verifier(challenge, seeds, on_done or (lambda name: None))
     return verifier.run()
+
+
+def _check_imports(challenge: Challenge) -> None:
+    """Raise ChallengeError where a module that both processes are to import cannot be imported."""
+    script = "import importlib, sys; importlib.import_module(sys.argv[1])"
+    for name in challenge.imports:
+        # In a process of its own: it may be torch, which the command line never imports.
+        command = [sys.executable, "-P", "-c", script, name]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").splitlines() or ["it ends the process"]
+            raise ChallengeError(
+                f"{challenge.key}/challenge.toml: imports: {name} cannot be imported here: {told[-1]}"
+            )
 
 
 class _Item(msgspec.Struct, frozen=True):

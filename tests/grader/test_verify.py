@@ -116,6 +116,18 @@ def test_second_solutions_are_those_of_the_same_clone(mini: Challenge, tmp_path:
     assert list(second_solutions(find("01")))
 
 
+@pytest.mark.parametrize("name", ["jsn", "json.decodr"])
+def test_a_module_that_cannot_be_imported_is_named(name: str, own: Path) -> None:
+    """A misspelt import is a fault of challenge.toml, and is said before anything is graded."""
+    toml = (own / "challenge.toml").read_text()
+    (own / "challenge.toml").write_text(f'imports = ["json.decoder", "{name}"]\n{toml}')
+    code, _, err = run("verify", own)
+
+    assert code == 4
+    assert f"90_mini/challenge.toml: imports: {name} cannot be imported here" in err
+    assert f"No module named '{name}'" in err
+
+
 def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
     """A missing solution is our fault, and no full disk."""
     (own / "solution.py").unlink()
