@@ -245,6 +245,12 @@ class _Verifier:
         for score in scores:
             if score.status == "graded" and score.score == wanted:
                 continue
+            if score.status != "graded":
+                # Not "scores 0, not 0".
+                self._problems.append(
+                    f"{name} is {score.status}, not graded (seed {score.seed}). {score.message}"
+                )
+                continue
             wrong = "failed" if wanted else "passed"
             specs = [spec.name for spec in score.specs if spec.outcome == wrong]
             told = "; ".join(f"{s.name}: {s.message}" for s in score.specs if s.outcome == "failed")

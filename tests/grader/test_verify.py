@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from grader import verify_command
 from grader.challenge import Challenge, find, load
 from grader.cli import main
+from grader.grading import Attempt, grade
 from grader.verify import Caught, Report, WrongSolution, _Verifier, second_solutions
 
 Capture = pytest.CaptureFixture[str]
@@ -126,6 +127,17 @@ def test_a_module_that_cannot_be_imported_is_named(name: str, own: Path) -> None
     assert code == 4
     assert f"90_mini/challenge.toml: imports: {name} cannot be imported here" in err
     assert f"No module named '{name}'" in err
+
+
+def test_a_stub_that_is_not_gradable_is_told_so(own: Path) -> None:
+    """A stub has to be graded and score 0: one that lacks a name does not, and no numbers are compared."""
+    (own / "starter.py").write_text('"""Nothing."""\n')
+    score = grade(str(own / "starter.py"), Attempt(load(own), "verify", seed="1"))
+    verifier = _Verifier(load(own), 1, lambda name: None)
+    verifier._expect("starter", [score], 0)
+
+    (problem,) = verifier._problems
+    assert problem.startswith("starter is ungradable, not graded (seed 1). The hand-in must define")
 
 
 def test_a_hand_in_cannot_be_graded_without_a_solution(own: Path, tmp_path: Path) -> None:
