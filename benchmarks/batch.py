@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--hand-ins", type=int, default=200)
     arguments = parser.parse_args()
     challenge = find("04")
-    one = read_submission(str(challenge.starter), challenge.starter.name)
+    one = read_submission(str(challenge.starter), challenge.file_name)
     report("stub of 04, as a msgspec message", f"{len(msgspec.msgpack.encode(one))} B")
     score = measure_tasks(challenge, arguments.hand_ins)
     with tempfile.TemporaryDirectory() as name:

@@ -43,7 +43,7 @@ def hand_ins(challenge: Challenge) -> list[tuple[int, Submission]]:
     """What may be handed in, with about the points that it is worth."""
     worth = {spec.name: spec.points for spec in challenge.specs}
     failed = {one.name: set(one.messages) for one in challenge.known_mistakes()}
-    found = [(0, read(str(challenge.starter), challenge.starter.name))]
+    found = [(0, read(str(challenge.starter), challenge.file_name))]
     found += [
         (
             100 - sum(worth[name] for name in failed[path.stem]),
@@ -52,7 +52,7 @@ def hand_ins(challenge: Challenge) -> list[tuple[int, Submission]]:
         for path in challenge.wrong
         if path.stem in failed
     ]
-    return [*found, (100, read(str(challenge.solution), challenge.starter.name))]
+    return [*found, (100, read(str(challenge.solution), challenge.file_name))]
 
 
 def graded() -> list[Score]:

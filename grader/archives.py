@@ -295,6 +295,7 @@ def _tar(file: IO[bytes], ending: str, unpacking: _Unpacking) -> None:
 
 
 def _members(source: Any) -> Iterator[tarfile.TarInfo]:
+    source.longest = HEADER
     with tarfile.open(fileobj=source, mode="r:") as opened:
         archive: Any = opened
         while True:

@@ -260,7 +260,7 @@ def _read_again(job: Job) -> Submission | None:
     """Read the hand-in of a job from the first place where it is still what it was."""
     for hand_in in job.hand_ins:
         try:
-            submission = submissions.read(hand_in.entry.path, job.challenge.starter.name)
+            submission = submissions.read(hand_in.entry.path, job.challenge.file_name)
         except HandInError:
             continue
         if submission.sha256 == job.sha256:
@@ -273,7 +273,7 @@ def nameless(submission: Submission, challenge: Challenge) -> Submission:
     if len(submission.files) > 1:
         return submission
     (data,) = submission.files.values()
-    return msgspec.structs.replace(submission, files={challenge.starter.name: data})
+    return msgspec.structs.replace(submission, files={challenge.file_name: data})
 
 
 def _decoded(file: str) -> Score | None:

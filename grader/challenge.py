@@ -1,28 +1,31 @@
 """A challenge folder as data: challenge.toml, the list of specs with their points, the look-up.
 
-Nothing here imports a spec or torch: names, points, titles and needs are read from the source's
-syntax tree, so the supervisor knows what a complete report must contain before the judge starts.
+Nothing here imports a spec or torch.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
 import functools
 import hashlib
-import re
+import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from grader import sealed
+from grader import sealed, spec_list
 from grader.errors import ChallengeError, SealedError, UnknownChallengeError
+from grader.spec_list import MAX_SCORE, Spec
 from leaderboard.score import Order
 
-MAX_SCORE = 100
+# Read from challenge.toml only; msgspec's error says which field, and what it has to be.
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+Points = Annotated[int, msgspec.Meta(ge=1, le=MAX_SCORE)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,15 +35,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output_kb in KiB is how much of the prints is kept.
     """
 
-    wall_s: float = 60.0
-    cpu_s: float = 120.0
-    memory_mb: int = 4096
-    processes: int = 64
-    open_files: int = 256
-    file_mb: int = 64
-    output_kb: int = 64
-    call_s: float = 10.0
-    threads: int = 1
+    wall_s: Seconds = 60.0
+    cpu_s: Seconds = 120.0
+    memory_mb: Count = 4096
+    processes: Count = 64
+    open_files: Count = 256
+    file_mb: Count = 64
+    output_kb: Count = 64
+    call_s: Seconds = 10.0
+    threads: Count = 1
 
 
 class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,14 +57,14 @@ class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds that a hand-in may train."""
 
-    seconds: float
+    seconds: Seconds
 
 
 class VerifyRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How `verify` treats the challenge: tamperings that are exempt, each with the reason."""
 
     exempt: dict[str, str] = {}
-    train_seconds: float | None = None
+    train_seconds: Seconds | None = None
 
 
 class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,30 +73,15 @@ class _Toml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     guide: str
     summary: str
-    names: tuple[str, ...]
+    names: Names
     imports: tuple[str, ...] = ()
     workers: int = 1
-    passing: int = MAX_SCORE
+    passing: Points = MAX_SCORE
     private: tuple[str, ...] = ()
     limits: Limits = Limits()
     metric: MetricRule | None = None
     train: TrainRule | None = None
     verify: VerifyRule = VerifyRule()
-
-
-class Spec(msgspec.Struct, frozen=True):
-    """One hidden spec as the learner may know it.
-
-    One without points is a remark: it looks at what the hand-in's own process says of itself, which a
-    hostile one could forge, so that it may tell but not score.
-    """
-
-    name: str
-    title: str
-    points: int
-    needs: tuple[str, ...]
-    private: bool = False
-    """Whether an event may keep it to itself until it is over."""
 
 
 class KnownMistake(msgspec.Struct, frozen=True):
@@ -156,9 +144,28 @@ class Challenge(msgspec.Struct, frozen=True):
         return self.folder / "brief.md"
 
     @property
+    def file_name(self) -> str:
+        """What a hand-in of one file is called, wherever the stub lies: `04_causal_attention.py`."""
+        return f"{self.key}.py"
+
+    @property
     def starter(self) -> Path:
-        """The stub."""
-        return data_folder("starter") / f"{self.key}.py"
+        """The stub: beside the brief, or in the `starter/` beside the folder of the challenges."""
+        return sealed.stub(self.home)
+
+    @property
+    def in_kit(self) -> bool:
+        """Whether the kit holds it, so that its number is enough to find it."""
+        return self.home.parent == data_folder("challenges")
+
+    @property
+    def called(self) -> str:
+        """What the command line takes for it: its number, or the path of one that the kit lacks."""
+        if self.in_kit:
+            return self.id
+        here = Path.cwd()
+        inside = self.home.is_relative_to(here) and self.home != here
+        return shlex.quote(str(self.home.relative_to(here) if inside else self.home))
 
     @property
     def wrong(self) -> list[Path]:
@@ -186,6 +193,8 @@ class Challenge(msgspec.Struct, frozen=True):
     def specs_sha256(self) -> str:
         """Return the hash of everything that decides a score."""
         self.check_open()
+        if not self.solution.is_file():
+            raise ChallengeError(f"{self.key} has no solution. Write it: {self.solution}")
         files = [self.folder / "challenge.toml", self.solution, *self.folder.glob("specs/*.py")]
         if self.rig is not None:
             files.append(self.rig)
@@ -202,10 +211,20 @@ def data_folder(name: str) -> Path:
     return installed if installed.is_dir() else package.parent / name
 
 
-def all_challenges() -> list[Challenge]:
-    """Return every challenge of the kit, by id."""
-    folders = sorted(data_folder("challenges").glob("[0-9]*_*/challenge.toml"))
-    return [load(path.parent) for path in folders]
+def all_challenges(on_broken: Callable[[ChallengeError], None] | None = None) -> list[Challenge]:
+    """Return every challenge of the kit, by id.
+
+    Raises ChallengeError for one that is broken; with `on_broken`, which is told, without that one.
+    """
+    found = []
+    for path in sorted(data_folder("challenges").glob("[0-9]*_*/challenge.toml")):
+        try:
+            found.append(load(path.parent))
+        except ChallengeError as error:
+            if on_broken is None:
+                raise
+            on_broken(error)
+    return found
 
 
 def after(challenge: Challenge) -> Challenge | None:
@@ -270,72 +289,7 @@ def _read(folder: Path, closed: str = "") -> Challenge:
         raise ChallengeError(f"{folder.name}/challenge.toml: workers is 1 or 2")
     if folder.name != f"{toml.id}_{toml.slug}":
         raise ChallengeError(f"{folder}: the folder must be called {toml.id}_{toml.slug}")
-    try:
-        specs = () if closed else tuple(_read_specs(folder, toml.private))
-    except (SyntaxError, ValueError) as error:
-        raise ChallengeError(f"{folder.name}/specs: {error}") from error
-    if not closed:
-        _check_specs(folder, specs)
-        _check_private(folder, specs, toml.private)
+    specs = () if closed else spec_list.read(folder, toml.private)
     own = [name for name in toml.__struct_fields__ if name != "private"]
     fields: dict[str, Any] = {name: getattr(toml, name) for name in own}
     return Challenge(folder=folder, specs=specs, closed=closed, **fields)
-
-
-def _read_specs(folder: Path, private: tuple[str, ...]) -> Iterator[Spec]:
-    for path in sorted((folder / "specs").glob("test_*.py")):
-        for node in ast.parse(path.read_text("utf-8"), path.name).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield _spec(node, node.name in private)
-            elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-                raise ChallengeError(f"{path.name}: specs are functions, not classes")
-
-
-def _spec(node: ast.FunctionDef, private: bool) -> Spec:
-    markers: dict[str, tuple[Any, ...]] = {}
-    for decorator in node.decorator_list:
-        match = re.fullmatch(r"pytest\.mark\.(\w+)\((.*)\)", ast.unparse(decorator), re.DOTALL)
-        if not match or match[1] not in ("points", "needs"):
-            raise ChallengeError(f"{node.name}: only points(n) and needs(name, ...) mark a spec")
-        assert isinstance(decorator, ast.Call)
-        try:
-            markers[match[1]] = tuple(ast.literal_eval(argument) for argument in decorator.args)
-        except ValueError:
-            raise ChallengeError(f"{node.name}: points and needs take literals") from None
-    title = (ast.get_docstring(node) or "").partition("\n")[0].strip()
-    points = markers.get("points", ())
-    if len(points) != 1 or not isinstance(points[0], int) or points[0] < 0 or not title:
-        raise ChallengeError(f"{node.name}: a spec has a docstring and points(n) with n ≥ 0")
-    return Spec(node.name, title, points[0], markers.get("needs", ()), private)
-
-
-def _check_specs(folder: Path, specs: tuple[Spec, ...]) -> None:
-    names = [spec.name for spec in specs]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ChallengeError(f"{folder.name}: two specs are called {', '.join(sorted(twice))}")
-    total = sum(spec.points for spec in specs)
-    if total != MAX_SCORE:
-        raise ChallengeError(f"{folder.name}: the points sum to {total}, not {MAX_SCORE}")
-    worth = {spec.name: spec.points for spec in specs}
-    for number, spec in enumerate(specs):
-        for needed in spec.needs:
-            if needed not in names[:number]:
-                raise ChallengeError(f"{spec.name} needs {needed}, which no earlier spec is called")
-            if spec.points and not worth[needed]:
-                # Else whoever forges the remark would gain the points that hang on it.
-                raise ChallengeError(f"{spec.name} has points and needs {needed}, which has none")
-
-
-def _check_private(folder: Path, specs: tuple[Spec, ...], private: tuple[str, ...]) -> None:
-    hidden = {spec.name for spec in specs if spec.private}
-    unknown = sorted(set(private) - hidden)
-    if unknown:
-        raise ChallengeError(f"{folder.name}/challenge.toml: private: no spec {unknown[0]}")
-    if not any(spec.points for spec in specs if not spec.private):
-        raise ChallengeError(f"{folder.name}/challenge.toml: private: no public spec has points")
-    for spec in specs:
-        needed = hidden & set(spec.needs)
-        if needed and not spec.private:
-            # Else its being skipped would tell of a spec that nobody is to hear of.
-            raise ChallengeError(f"{spec.name} is public and needs {min(needed)}, which is private")

@@ -220,7 +220,7 @@ def _rules(options: Options) -> Rules:
     return Rules(
         layout,
         options.team,
-        {one.starter.name: one for one in challenges},
+        {one.file_name: one for one in challenges},
         guards(options.protect, options.repo, places),
         options.max_hand_ins,
     )

@@ -23,11 +23,11 @@ from grader.front import (
     say,
     score_of,
     seed_option,
+    seen_scores,
     signing_key_option,
     store_at,
     store_option,
     team_option,
-    that_count,
     verbose_option,
     view_of,
 )
@@ -101,7 +101,7 @@ def main() -> None:
 @main.command("list")
 @store_option
 def list_command(store: Path | None) -> None:
-    """Show every challenge and the best score so far.
+    """Show every challenge and the best score so far. Exit code: 4 if one is broken, and skipped.
 
     \b
     Example:
@@ -110,15 +110,13 @@ def list_command(store: Path | None) -> None:
     from grader.render import challenge_table
     from leaderboard.ranking import best_attempt
 
-    place = store_at(store)
-    found, problems = place.read()
-    report(problems)
-    scores = list(map(view_of(place), that_count(found, place)))
-    rows = [
-        (one, best_attempt(score for score in scores if score.challenge.id == one.id))
-        for one in challenges.all_challenges()
-    ]
-    click.echo(challenge_table(rows))
+    scores = seen_scores(store_at(store))
+    broken: list[errors.ChallengeError] = []
+    shown = challenges.all_challenges(broken.append)
+    best = [best_attempt(s for s in scores if s.challenge.id == one.id) for one in shown]
+    click.echo(challenge_table(list(zip(shown, best, strict=True))))
+    report(map(str, broken))
+    raise SystemExit(errors.EXIT_FAULT if broken else errors.EXIT_PASSED)
 
 
 @main.command()
@@ -143,9 +141,9 @@ def start(challenge: Challenge, folder: Path, force: bool) -> None:
 
     stub, brief = copy(challenge, folder, force)
     click.echo(f"Write your solution in {stub}")
-    click.echo(f"The brief is {brief} (or: grader brief {challenge.id})")
+    click.echo(f"The brief is {brief} (or: grader brief {challenge.called})")
     where = "" if folder == Path() else f" {stub}"
-    click.echo(f"Then: grader grade {challenge.id}{where}")
+    click.echo(f"Then: grader grade {challenge.called}{where}")
 
 
 @main.command()

@@ -79,12 +79,12 @@ class Names:
             return f"its name is that of {found.id}, and --challenge is {self.wanted.id}"
         if folder and found is None and not _holds_main(path, self.wanted):
             # Of a team's whole repository only the hand-in is meant.
-            return f"it holds neither {MAIN} nor {self.wanted.starter.name}"
+            return f"it holds neither {MAIN} nor {self.wanted.file_name}"
         return self.wanted
 
 
 def _holds_main(folder: Path, challenge: Challenge) -> bool:
-    return any(os.path.lexists(folder / name) for name in (MAIN, challenge.starter.name))
+    return any(os.path.lexists(folder / name) for name in (MAIN, challenge.file_name))
 
 
 def collect(sources: Iterable[Path], names: Names, workspace: Path) -> Iterator[Found]:

@@ -139,6 +139,13 @@ def that_count(scores: Iterable[Score], store: Store) -> list[Score]:
     return kept
 
 
+def seen_scores(store: Store) -> list[Score]:
+    """Return all scores of a store that count, as the event shows them; what does not count is told."""
+    found, problems = store.read()
+    report(problems)
+    return list(map(view_of(store), that_count(found, store)))
+
+
 def check_reveal(event: Event, reveal: bool) -> None:
     """Refuse to reveal what is not kept back, and say so where it is early; raises UsageError."""
     if not reveal:

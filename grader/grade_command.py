@@ -73,8 +73,8 @@ def _own_file(challenge: Challenge) -> str:
     path = started_file(challenge)
     if not path.exists():
         raise UsageError(
-            f"There is no {path} here. `grader start {challenge.id}` makes it, "
-            f"or name your file: grader grade {challenge.id} PATH"
+            f"There is no {path} here. `grader start {challenge.called}` makes it, "
+            f"or name your file: grader grade {challenge.called} PATH"
         )
     return str(path)
 

@@ -13,9 +13,10 @@ import msgspec
 import grader
 from grader import submission as submissions
 from grader.advice import advise
-from grader.challenge import MAX_SCORE, Challenge, Limits
+from grader.challenge import Challenge, Limits
 from grader.errors import HandInError, JudgeFault, WallRequiredError
 from grader.signatures import signed
+from grader.spec_list import MAX_SCORE
 from grader.submission import Submission
 from grader.supervising import Follower, Outcome, supervise
 from grader.verdict import JudgeRequest, Measured, Run, Verdict
@@ -68,7 +69,7 @@ def grade(
     Whatever is wrong with the hand-in is a status of the score; only our own faults raise GraderError.
     """
     try:
-        submission = submissions.read(source, attempt.challenge.starter.name)
+        submission = submissions.read(source, attempt.challenge.file_name)
     except HandInError as error:
         return unread(source, attempt, error)
     return grade_submission(submission, attempt, wall, follower)

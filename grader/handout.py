@@ -15,6 +15,7 @@ from typing import Final
 
 from grader.challenge import Challenge
 from grader.errors import GraderFault
+from grader.starting import brief_of, stub_of
 
 MATERIAL: Final = Path(__file__).parent / "data" / "handout"
 TOP: Final = "kit"
@@ -32,11 +33,11 @@ def files(challenges: Sequence[Challenge], more: Mapping[str, bytes]) -> dict[st
         **more,
     }
     for one in challenges:
-        found[one.starter.name] = one.starter.read_bytes()
-        found[f"{one.key}.md"] = one.brief.read_bytes()
-        examples = MATERIAL / "examples" / one.starter.name
+        found[one.file_name] = stub_of(one).read_bytes()
+        found[f"{one.key}.md"] = brief_of(one).read_bytes()
+        examples = MATERIAL / "examples" / one.file_name
         if examples.is_file():
-            found[f"examples/{one.starter.name}"] = examples.read_bytes()
+            found[f"examples/{one.file_name}"] = examples.read_bytes()
     return dict(sorted(found.items()))
 
 
@@ -66,7 +67,7 @@ def write(path: Path, data: bytes) -> None:
 
 def _readme(challenges: Iterable[Challenge]) -> bytes:
     rows = "\n".join(
-        f"| {one.id} | {one.title} | `{one.key}.md` | `{one.starter.name}` |" for one in challenges
+        f"| {one.id} | {one.title} | `{one.key}.md` | `{one.file_name}` |" for one in challenges
     )
     template = string.Template((MATERIAL / "README.md").read_text("utf-8"))
     return template.substitute(challenges=rows).encode()

@@ -169,7 +169,7 @@ class Plan(msgspec.Struct, frozen=True):
 def read(entry: Entry) -> HandIn:
     """Read an entry, hash it and forget it."""
     try:
-        submission = submissions.read(entry.path, entry.challenge.starter.name)
+        submission = submissions.read(entry.path, entry.challenge.file_name)
     except HandInError as error:
         # Where an archive was unpacked is nobody's business.
         problem = str(error).replace(entry.path, entry.shown)

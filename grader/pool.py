@@ -50,7 +50,7 @@ class Pool:
     def grade(self, source: str, attempt: Attempt, follower: Follower | None = None) -> Score:
         """Grade the hand-in at `source` as `grading.grade` does, and return its score."""
         try:
-            submission = submissions.read(source, attempt.challenge.starter.name)
+            submission = submissions.read(source, attempt.challenge.file_name)
         except HandInError as error:
             return unread(source, attempt, error)
         return self.submit(submission, attempt, follower).result()
@@ -227,7 +227,7 @@ def _modules_of(
 
     Importing it before the fork saves each hand-in the time. It is our own code that tells.
     """
-    submission = submissions.read(str(challenge.solution), challenge.starter.name)
+    submission = submissions.read(str(challenge.solution), challenge.file_name)
     request = JudgeRequest(str(challenge.folder), "cpu", limits, [Run("0")])
     channel = Channel()
     heard, told = os.pipe()

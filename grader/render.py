@@ -11,8 +11,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from grader.challenge import MAX_SCORE, Challenge
+from grader.challenge import Challenge
 from grader.comparing import Comparison
+from grader.spec_list import MAX_SCORE
 from leaderboard.score import CurvePoint, Score, SpecResult
 from leaderboard.table import metric_text
 from leaderboard.text import clip, printable

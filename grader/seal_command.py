@@ -195,7 +195,8 @@ def _differences(plain: Path, public: Path) -> list[str]:
     both = sorted(ours.keys() & theirs.keys())
     lines += [f"{name} has changed since" for name in both if ours[name] != theirs[name]]
     for name in sealed.PUBLIC if public.resolve() != plain.resolve() else ():
-        if _bytes(plain / name) != _bytes(public / name):
+        ours_now, beside = (sealed.public_file(one, name) for one in (plain, public))
+        if _bytes(ours_now) != _bytes(beside):
             lines.append(f"{name} is not what lies beside {sealed.FILE}")
     return lines
 

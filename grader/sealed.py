@@ -1,7 +1,7 @@
 """The file sealed.age: the hidden files of a challenge as a plain tar, encrypted with age.
 
 `age --decrypt -i KEY sealed.age | tar x` opens it without the kit. What lies beside it stays public:
-challenge.toml, brief.md, and rig.py, which runs in the worker, where every hand-in can read it.
+challenge.toml, brief.md, the stub, and rig.py, which runs in the worker, where every hand-in can read it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from grader.submission import MAX_BYTES, SKIPPED
 
 FILE: Final = "sealed.age"
 HIDDEN: Final = ("specs", "wrong", "solution.py", "known_mistakes.json")
-PUBLIC: Final = ("challenge.toml", "brief.md", "rig.py")
+STUB: Final = "starter.py"
+PUBLIC: Final = ("challenge.toml", "brief.md", "rig.py", STUB)
 BOUNDS: Final = archives.Bounds(members=2000, total=32 << 20, depth=8)
 MAX_SEALED: Final = BOUNDS.total + (1 << 20)
 INSTALL: Final = "pip install 'pytorch-challenge-kit[seal]'"
@@ -102,11 +103,23 @@ def listing(tar: bytes) -> dict[str, bytes]:
         raise ChallengeError(f"What is in {FILE} is no archive: {error}.") from None
 
 
+def stub(folder: Path) -> Path:
+    """Return where the stub of a challenge lies, or should lie."""
+    own = folder / STUB
+    return own if own.is_file() else folder.parent.parent / "starter" / f"{folder.name}.py"
+
+
+def public_file(folder: Path, name: str) -> Path:
+    """Return where one of PUBLIC lies: the stub may be outside the folder, the others never are."""
+    return stub(folder) if name == STUB else folder / name
+
+
 def copy_public(folder: Path, target: Path) -> None:
-    """Copy what is public of a challenge."""
+    """Copy what is public of a challenge, all of it into the one folder."""
     for name in PUBLIC:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, target / name)
+        path = public_file(folder, name)
+        if path.is_file():
+            shutil.copyfile(path, target / name)
 
 
 def new_identity() -> tuple[str, str]:

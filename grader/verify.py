@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,11 @@ import msgspec
 
 from grader import tamper_names
 from grader.advice import first_line
-from grader.challenge import MAX_SCORE, Challenge, KnownMistake, data_folder
-from grader.errors import UsageError
+from grader.challenge import Challenge, KnownMistake
+from grader.errors import ChallengeError, UsageError
 from grader.grading import Attempt, grade_runs
+from grader.spec_list import MAX_SCORE, near
+from grader.starting import solution_of, stub_of
 from grader.submission import Submission, read, with_helper
 from grader.verdict import Run
 from leaderboard.score import Score
@@ -79,8 +82,23 @@ def verify(challenge: Challenge, seeds: int = 1, on_done: OnDone | None = None) 
             f"{challenge.key} is sealed, and its solutions would come to a disk: verify it where it is "
             "plain. `grader seal check` says whether that is what was sealed."
         )
+    _check_imports(challenge)
     verifier = _Verifier(challenge, seeds, on_done or (lambda name: None))
     return verifier.run()
+
+
+def _check_imports(challenge: Challenge) -> None:
+    """Raise ChallengeError where a module that both processes are to import cannot be imported."""
+    script = "import importlib, sys; importlib.import_module(sys.argv[1])"
+    for name in challenge.imports:
+        # In a process of its own: it may be torch, which the command line never imports.
+        command = [sys.executable, "-P", "-c", script, name]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").splitlines() or ["it ends the process"]
+            raise ChallengeError(
+                f"{challenge.key}/challenge.toml: imports: {name} cannot be imported here: {told[-1]}"
+            )
 
 
 class _Item(msgspec.Struct, frozen=True):
@@ -127,10 +145,10 @@ class _Verifier:
     def _items(self, wrong: list[WrongSolution], second: dict[str, Path]) -> list[_Item]:
         challenge = self._challenge
         plain = [Run(seed) for seed in self._seeds]
-        solution = _read(challenge.solution)
+        solution = _read(solution_of(challenge))
         items = [
             _Item("solution", solution, plain),
-            _Item("starter", _read(challenge.starter), plain),
+            _Item("starter", _read(stub_of(challenge)), plain),
         ]
         items += [_Item(f"second/{name}", _read(path), plain) for name, path in second.items()]
         for name in self._tampers():
@@ -206,18 +224,32 @@ class _Verifier:
             " ".join(fields["advice"]),
             (fields["status"] or ["graded"])[0],
         )
-        known = {spec.name for spec in self._challenge.specs}
-        if not wrong.advice or not set(wrong.caught_by) <= known:
-            self._problems.append(
-                f"wrong/{path.name}: needs advice, and caught-by with known specs"
-            )
-        if wrong.status == "graded" and not wrong.caught_by:
-            self._problems.append(f"wrong/{path.name}: says neither caught-by nor status")
+        self._problems += [f"wrong/{path.name}: {lack}" for lack in self._lacks(wrong)]
         return wrong
+
+    def _lacks(self, wrong: WrongSolution) -> Iterator[str]:
+        """Yield what the header of a wrong solution lacks, and how it is written."""
+        if not wrong.advice:
+            yield 'has no advice. Write a line "# advice: …" for who makes the same mistake.'
+        known = [spec.name for spec in self._challenge.specs]
+        for name in wrong.caught_by:
+            if name not in known:
+                yield f"is caught-by {name}, and no spec is called so.{near(name, known)}"
+        if wrong.status == "graded" and not wrong.caught_by:
+            yield (
+                "says neither caught-by nor status. "
+                'Write a line "# caught-by: test_…" with the spec that fails.'
+            )
 
     def _expect(self, name: str, scores: Sequence[Score], wanted: int) -> tuple[int, ...]:
         for score in scores:
             if score.status == "graded" and score.score == wanted:
+                continue
+            if score.status != "graded":
+                # Not "scores 0, not 0".
+                self._problems.append(
+                    f"{name} is {score.status}, not graded (seed {score.seed}). {score.message}"
+                )
                 continue
             wrong = "failed" if wanted else "passed"
             specs = [spec.name for spec in score.specs if spec.outcome == wrong]
@@ -276,7 +308,8 @@ class _Verifier:
 
 def second_solutions(challenge: Challenge) -> Iterator[Path]:
     """Yield the solutions in other styles; a clone has them, an installed wheel does not."""
-    folder = data_folder("challenges").parent / "tests" / "second_solutions" / challenge.id
+    # Not the kit's for one of the same number that the kit does not hold.
+    folder = challenge.home.parents[1] / "tests" / "second_solutions" / challenge.id
     yield from sorted(folder.glob("*.py"))
 
 

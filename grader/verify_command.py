@@ -23,19 +23,23 @@ def run(wanted: Sequence[Challenge], seeds: int, write: bool) -> bool:
         good = good and not report.problems
         if write:
             _write_known_mistakes(report)
-            _write_section(report)
+            if challenge.in_kit:
+                _write_section(report)
         elif _is_stale(report):
             good = False
-            click.echo(
-                f"PROBLEM {challenge.key}: known_mistakes.json is stale: grader verify --write"
-            )
+            state = "stale" if challenge.known_mistakes_file.is_file() else "missing"
+            cure = f"`grader verify {challenge.called} --write` writes it."
+            click.echo(f"PROBLEM {challenge.key}: known_mistakes.json is {state}. {cure}")
     click.echo("all is well" if good else "not everything is well")
     return good
 
 
 def _print(report: Report) -> None:
     c = report.challenge
-    click.echo(f"{c.id} {c.title}: {report.seeds} seeds, {len(report.caught)} wrong solutions")
+    seeds, wrong = report.seeds, len(report.caught)
+    click.echo(
+        f"{c.id} {c.title}: {seeds} seed{'s' * (seeds != 1)}, {wrong} wrong solution{'s' * (wrong != 1)}"
+    )
     for problem in report.problems:
         click.echo(f"PROBLEM {c.key}: {problem}")
 

@@ -81,8 +81,8 @@ def _target(challenge: Challenge | None, path: str | None) -> tuple[Challenge, P
     file = Path(path) if path is not None else started_file(challenge)
     if path is None and not file.exists():
         raise UsageError(
-            f"There is no {file} here. `grader start {challenge.id}` makes it, "
-            f"or name your file: grader watch {challenge.id} PATH"
+            f"There is no {file} here. `grader start {challenge.called}` makes it, "
+            f"or name your file: grader watch {challenge.called} PATH"
         )
     if path == "-":
         raise UsageError("Standard input cannot be watched. Name a file or a folder.")

@@ -135,7 +135,7 @@ class _Files:
         self.close()
         self.number += 1
         self._stop = threading.Event()
-        file = WatchedFile(path, challenge.starter.name)
+        file = WatchedFile(path, challenge.file_name)
         arguments = (file, self.number, self._stop)
         self._thread = threading.Thread(target=self._run, args=arguments, name="file", daemon=True)
         self._thread.start()
@@ -358,7 +358,7 @@ class Loop:
             state.offered = True
             to = "" if path.parent == Path() else f" --to {path.parent}"
             state.note = (
-                f"There is no {path} yet. `grader start {challenge.id}{to}` makes it; "
+                f"There is no {path} yet. `grader start {challenge.called}{to}` makes it; "
                 "so does n, pressed again."
             )
             return

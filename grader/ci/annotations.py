@@ -38,7 +38,7 @@ def _all(report: Report) -> Iterator[str]:
 
 
 def _of(one: Graded) -> Iterator[str]:
-    score, name = one.score, one.found.challenge.starter.name
+    score, name = one.score, one.found.challenge.file_name
     failed = [spec for spec in score.specs if spec.outcome == "failed" and spec.points]
     told = [(spec.title, spec.message) for spec in failed] if score.status == "graded" else []
     for title, message in told or [(score.status.replace("_", " "), score.message)]:

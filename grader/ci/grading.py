@@ -111,7 +111,7 @@ class _Grader(msgspec.Struct, frozen=True):
         try:
             handed_in = self._read(found, left)
         except HandInError as error:
-            score, size, lines = unread(found.challenge.starter.name, attempt, error), 0, 0
+            score, size, lines = unread(found.challenge.file_name, attempt, error), 0, 0
         else:
             score = self.run(handed_in, attempt)
             size, lines = handed_in.size, _lines(handed_in)
@@ -127,7 +127,7 @@ class _Grader(msgspec.Struct, frozen=True):
         return Attempt(found.challenge, found.team, given.device, seed, limits, given.moment)
 
     def _read(self, found: Found, left: int) -> Submission:
-        name = found.challenge.starter.name
+        name = found.challenge.file_name
         if found.kind != "file":
             raise HandInError(f"{name} {NOT_A_FILE[found.kind]}")
         try:
@@ -145,7 +145,7 @@ class _Grader(msgspec.Struct, frozen=True):
 
     def _baseline(self, found: Found, blob: str, attempt: Attempt) -> Score:
         """Grade what the base holds, under the same seed."""
-        name = found.challenge.starter.name
+        name = found.challenge.file_name
         try:
             before = submission.of_bytes(name, self.blobs.read(blob, MAX_BYTES))
         except (HandInError, ObjectTooLargeError) as error:

@@ -69,7 +69,7 @@ def from_push(
     """Return the hand-ins in a tip of a branch."""
     team = team_of(pushed.team, rules)
     return [
-        _arrival(team, one, pushed.arrived, one.starter.name, pushed.shown, read)
+        _arrival(team, one, pushed.arrived, one.file_name, pushed.shown, read)
         for one, read in found
     ]
 
@@ -160,7 +160,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _read(path: Path, challenge: Challenge, shown: str) -> Read:
     try:
-        return submissions.read(str(path), challenge.starter.name)
+        return submissions.read(str(path), challenge.file_name)
     except HandInError as error:
         return HandInError(str(error).replace(str(path), shown))
     except UnicodeError:

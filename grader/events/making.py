@@ -212,11 +212,11 @@ def _values(path: Path, wanted: Wanted, event: Event, handles: Mapping[str, str]
         "base": shlex.quote(str(absolute.parent)),
         "options": options,
         "ids": ",".join(one.id for one in challenges),
-        "stub": first.starter.name,
+        "stub": first.file_name,
         "number": first.id,
         "handle": next(iter(handles.values()), "red"),
         "challenges": "\n".join(
-            f"| {one.id} | {one.title} | `{one.starter.name}` |" for one in challenges
+            f"| {one.id} | {one.title} | `{one.file_name}` |" for one in challenges
         ),
         "teams": _handles_table(handles),
         "rules": "\n".join(f"- {line}" for line in rules_in_words(event)),

@@ -110,7 +110,7 @@ class Pushes:
         """Yield the hand-ins in a tip; raises RepositoryError."""
         repository = Repository(self._folder)
         for one in challenges:
-            name = one.starter.name
+            name = one.file_name
             entry = repository.entry(pushed.commit, name.encode())
             if entry is None:
                 continue

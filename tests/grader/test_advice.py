@@ -49,7 +49,7 @@ def results(*, skipped: tuple[str, ...] = (), **failed: str) -> list[SpecResult]
 
 def test_equal_failures_look_like_it(challenge: Challenge) -> None:
     """The advice of the wrong solution that fails the same specs is shown, marked as a guess."""
-    told = advice.advise(challenge, results(test_double="anything"))
+    told = advice.advise(challenge, results(test_double="has the wrong sign"))
 
     assert told == "This looks like: Mind the sign."
 
@@ -65,15 +65,61 @@ def test_messages_tell_mistakes_apart(challenge: Challenge) -> None:
 
 def test_two_that_agree_equally_are_both_shown(challenge: Challenge) -> None:
     """Where messages do not decide, two pieces of advice stand side by side."""
-    told = advice.advise(challenge, results(test_double="new", test_affine="new"))
+    told = advice.advise(
+        challenge, results(test_double="is wrong at 3", test_affine="is shifted, by 2")
+    )
 
     assert told == "This looks like: Do not hide the diagonal. Or: Shift by one."
+
+
+RAISED = "Your code raised"
+
+
+@pytest.mark.parametrize(
+    ("known", "message", "alike"),
+    [
+        (
+            "Your result is wrong in 4 of 8 values.",
+            "Your result is wrong in 80 of 96 values.",
+            True,
+        ),
+        (
+            "Your result is wrong in 4 of 8 values.",
+            "Your result is wrong in 4 of 8 values, only …",
+            True,
+        ),
+        (f"{RAISED} ValueError: no view", f"{RAISED} ValueError: refused", True),
+        (
+            "Expected a ValueError, but nothing was raised.",
+            "Expected a ValueError, but this was …",
+            True,
+        ),
+        ("Your result is wrong in 4 of 8 values.", f"{RAISED} NotImplementedError", False),
+        (f"{RAISED} IndexError: 3", f"{RAISED} NotImplementedError", False),
+        ("Your result has the wrong sign.", "Your result is wrong in 4 of 8 values.", False),
+    ],
+)
+def test_a_mistake_fails_in_its_own_way(
+    known: str, message: str, alike: bool, mini: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same failed specs are no likeness if none failed as it does; numbers and details may differ."""
+    mistake = KnownMistake("one", "Do so.", {"test_double": known})
+    monkeypatch.setattr(Challenge, "known_mistakes", lambda challenge: [mistake])
+
+    assert bool(advice.advise(mini, results(test_double=message))) is alike
+
+
+def test_one_spec_that_failed_in_the_same_way_is_enough(challenge: Challenge) -> None:
+    """Another message of one spec does not take the advice away."""
+    told = advice.advise(challenge, results(test_double="is wrong at 9", test_affine="another"))
+
+    assert told == "This looks like: Do not hide the diagonal."
 
 
 def test_skipped_specs_do_not_count(challenge: Challenge) -> None:
     """What was skipped because of a failure is no failure of its own."""
     told = advice.advise(
-        challenge, results(skipped=("test_double_gradient",), test_double="is wrong")
+        challenge, results(skipped=("test_double_gradient",), test_double="has the wrong sign")
     )
 
     assert told == "This looks like: Mind the sign."
@@ -107,4 +153,7 @@ def test_the_same_advice_is_given_once(mini: Challenge, monkeypatch: pytest.Monk
     known = [SIGN, msgspec.structs.replace(SIGN, name="again")]
     monkeypatch.setattr(Challenge, "known_mistakes", lambda challenge: known)
 
-    assert advice.advise(mini, results(test_double="x")) == "This looks like: Mind the sign."
+    assert (
+        advice.advise(mini, results(test_double="has the wrong sign"))
+        == "This looks like: Mind the sign."
+    )

@@ -106,26 +106,52 @@ def spec(replace: str, by: str) -> str:
 BAD_SPECS = {
     "too_few_points": (spec("points(40)", "points(39)"), "the points sum to 99, not 100"),
     "too_many_points": (spec("points(40)", "points(41)"), "the points sum to 101, not 100"),
-    "no_points": (spec("@pytest.mark.points(40)\n", ""), "test_two: a spec has"),
-    "negative_points": (spec("points(40)", "points(-1)"), "test_two: a spec has"),
+    "no_points": (
+        spec("@pytest.mark.points(40)\n", ""),
+        "91_made/specs/test_made.py: test_two has no points. Mark it with @pytest.mark.points(n).",
+    ),
+    "negative_points": (
+        spec("points(40)", "points(-1)"),
+        "test_two has points(-1). It takes one whole number",
+    ),
     "points_that_need_a_remark": (
         spec("points(60)", "points(0)").replace("points(40)", "points(100)"),
-        "test_two has points and needs test_one, which has none",
+        "91_made/specs/test_made.py: test_two has points and needs test_one, which has none",
     ),
-    "half_points": (spec("points(40)", "points(40.0)"), "test_two: a spec has"),
-    "points_by_keyword": (spec("points(40)", "points(n=40)"), "test_two: a spec has"),
+    "half_points": (
+        spec("points(40)", "points(40.0)"),
+        "test_two has points(40.0). It takes one whole",
+    ),
+    "points_by_keyword": (
+        spec("points(40)", "points(n=40)"),
+        "test_two has points(). It takes one whole number",
+    ),
     "points_by_name": (spec("points(40)", "points(FORTY)"), "test_two"),
-    "no_docstring": (spec('    """The second promise."""', "    pass"), "test_two: a spec has"),
-    "empty_title": (spec('"""The second promise."""', '""" """'), "test_two: a spec has"),
-    "another_marker": (spec("points(40)", "xfail()"), "test_two: only points(n) and needs"),
+    "no_docstring": (
+        spec('    """The second promise."""', "    pass"),
+        "test_made.py: test_two has no docstring.",
+    ),
+    "empty_title": (spec('"""The second promise."""', '""" """'), "test_two has no docstring."),
+    "another_marker": (
+        spec("points(40)", "xfail()"),
+        "test_two is marked with @pytest.mark.xfail()",
+    ),
     "parametrised": (
         spec("@pytest.mark.points(40)", '@pytest.mark.parametrize("n", [1])'),
-        "test_two: only points(n) and needs",
+        "91_made/specs/test_made.py: test_two is marked with @pytest.mark.parametrize('n', [1]). Only",
     ),
     "the_same_name_twice": (spec("test_two", "test_one"), "two specs are called test_one"),
-    "needs_what_is_not_there": (spec('needs("test_one")', 'needs("test_zero")'), "test_zero"),
+    "needs_what_is_not_there": (
+        spec('needs("test_one")', 'needs("test_onne")'),
+        "91_made/specs/test_made.py: test_two needs test_onne, which no earlier spec is called."
+        " Did you mean test_one?",
+    ),
+    "true_points": (spec("points(40)", "points(True)"), "test_two has points(True)"),
     "needs_itself": (spec('needs("test_one")', 'needs("test_two")'), "test_two needs test_two"),
-    "a_class": (SPECS + "\nclass TestMore:\n    pass\n", "specs are functions, not classes"),
+    "a_class": (
+        SPECS + "\nclass TestMore:\n    pass\n",
+        "test_made.py: TestMore: specs are functions",
+    ),
     "none": ("import pytest\n", "the points sum to 0, not 100"),
     "syntax_error": (SPECS + "\ndef (:\n", "test_made.py"),
 }
@@ -149,11 +175,22 @@ BAD_TOML: dict[str, tuple[str | bytes, str]] = {
     "a_field_too_many": (TOML + 'colour = "red"\n', "colour"),
     "a_limit_too_many": (TOML + "[limits]\nmemory_gb = 3\n", "memory_gb"),
     "a_limit_of_another_type": (TOML + '[limits]\nwall_s = "60"\n', "wall_s"),
+    "more_than_all_points": (
+        TOML + "passing = 130\n",
+        "91_made/challenge.toml: Expected `int` <= 100",
+    ),
+    "passing_without_points": (TOML + "passing = 0\n", "$.passing"),
+    "no_names": (TOML.replace('names = ["f"]', "names = []"), "$.names"),
+    "a_negative_limit": (TOML + "[limits]\nwall_s = -3\n", "$.limits.wall_s"),
+    "no_time": (TOML + "[limits]\ncall_s = 0\n", "$.limits.call_s"),
+    "no_memory": (TOML + "[limits]\nmemory_mb = 0\n", "$.limits.memory_mb"),
+    "no_training": (TOML + "[train]\nseconds = 0.0\n", "$.train.seconds"),
     "another_id": (TOML.replace('"91"', '"92"'), "the folder must be called 92_made"),
     "private_but_not_there": (TOML + 'private = ["test_zero"]\n', "private: no spec test_zero"),
     "private_but_needed": (
         TOML + 'private = ["test_one"]\n',
-        "test_two is public and needs test_one, which is private",
+        "91_made/challenge.toml: private: test_two is public and needs test_one, which is private "
+        "(91_made/specs/test_made.py)",
     ),
     "all_private": (TOML + 'private = ["test_one", "test_two"]\n', "no public spec has points"),
     "toml_not_utf8": (TOML.encode() + b"# \xff\n", "challenge.toml"),

@@ -1,6 +1,7 @@
 """The command line: its words, its exit codes, and what it leaves on disk."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,24 @@ def test_list_names_every_challenge(tmp_path: Path) -> None:
         assert one.title in out
 
 
+def test_list_shows_the_others_beside_a_broken_challenge(
+    mini: Challenge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A challenge that cannot be read is told of and hides no other one."""
+    for number in ("90", "91"):
+        folder = Path(shutil.copytree(mini.folder, tmp_path / f"{number}_mini"))
+        toml = (folder / "challenge.toml").read_text()
+        (folder / "challenge.toml").write_text(toml.replace('id = "90"', f'id = "{number}"'))
+    (tmp_path / "90_mini" / "specs" / "test_mini.py").write_text("def (:")
+    monkeypatch.setattr(challenges, "data_folder", lambda name: tmp_path)
+
+    code, out, err = run("list", "--store", str(tmp_path / "store"))
+
+    assert code == 4
+    assert "91" in out
+    assert "90_mini/specs/test_mini.py" in err
+
+
 @pytest.mark.parametrize("wanted", ["04", "4", "causal_attention", "04_causal_attention"])
 def test_a_challenge_is_found_by_number_name_and_folder(wanted: str) -> None:
     """A challenge answers to its number, its name and its folder."""
@@ -75,6 +94,19 @@ def test_start_never_overwrites(tmp_path: Path) -> None:
     assert "--force" in err
     assert run("start", "04", "--to", str(tmp_path), "--force")[0] == 0
     assert mine.read_text() != "my work"
+
+
+@pytest.mark.parametrize("where", ["a_file.py/x", "a_file.py/x/y", "a_folder"])
+def test_start_where_nothing_can_be_written_is_wrong_usage(where: str, tmp_path: Path) -> None:
+    """A folder that cannot be made, or not be written to, is one sentence with the way out."""
+    (tmp_path / "a_file.py").write_text("mine")
+    (tmp_path / "a_folder" / "04_causal_attention.py").mkdir(parents=True)
+
+    code, _, err = run("start", "04", "--to", str(tmp_path / where), "--force")
+
+    assert code == 2
+    assert err.startswith(f"Cannot write into {tmp_path / where}: ")
+    assert "--to DIR" in err
 
 
 def test_brief_is_rendered() -> None:

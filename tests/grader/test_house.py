@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for names in (
         "leaderboard leaderboard. grader grader.errors grader.tamper_names grader.worker."
         " grader.privacy grader.escapes grader.remedies grader.memory grader.keyring grader.xz"
-        " grader.signatures",
+        " grader.signatures grader.spec_list",
         "grader.challenge grader.submission grader.walls. grader.verdict grader.words grader.devices"
         " grader.doctor grader.sweeping grader.listening grader.pipes grader.archives grader.sealed"
         " grader.opening",
@@ -100,6 +100,7 @@ SUPERVISOR = [
         "seal_command",
         "sealed",
         "signatures",
+        "spec_list",
         "starting",
         "submission",
         "summary",

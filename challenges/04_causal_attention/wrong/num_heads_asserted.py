@@ -1,7 +1,7 @@
 """A bad num_heads meets an assert."""
 # caught-by: test_bad_num_heads
-# advice: An assert is no check of arguments: python -O removes it, and -2 divides 8. Raise
-# advice: ValueError unless num_heads is a positive divisor of embed_dim.
+# advice: The check of num_heads is missing, incomplete or an assert, which python -O removes. 0 divides
+# advice: nothing, and -2 divides 8. Raise ValueError unless num_heads is a positive divisor of embed_dim.
 
 import solution
 
