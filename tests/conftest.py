@@ -1,10 +1,12 @@
 """What every test may use: the mini challenge, and a right hand-in for it."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from grader import keyring
 from grader.challenge import Challenge, load
 
 TESTS = Path(__file__).parent
@@ -19,6 +21,13 @@ for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
     _number = getattr(signal, _name, None)
     if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, lambda number, frame: None)
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_held() -> Iterator[None]:
+    """What a command has taken out of the environment is not there for the next test."""
+    yield
+    keyring.forget()
 
 
 @pytest.fixture(scope="session")

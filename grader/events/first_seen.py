@@ -36,10 +36,13 @@ class FirstSeen:
             return
         temporary = self._path.with_name(f"{self._path.name}.tmp")
         # On a full disk it is not kept; the run goes on.
-        with contextlib.suppress(OSError):
+        try:
             temporary.write_bytes(msgspec.json.encode(kept))
             temporary.replace(self._path)
             self._kept = kept
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 _decoder = msgspec.json.Decoder(dict[str, datetime])

@@ -69,8 +69,6 @@ class Run:
         self._voice = voice
         self._stirred = threading.Event()
         self._began: datetime | None = None
-        # Scores may have come by another road since the last run.
-        self._page_is_old = True
         queue, store, turns = Queue(folder.queue, folder.graded), Store(folder.scores), Turns()
         store.sweep()
         waiting, known = remember(queue, store, voice.say)
@@ -110,9 +108,8 @@ class Run:
         before = self.desk.recorded
         self.desk.collect(self.rules)
         self.desk.begin(self.rules)
-        if self.desk.recorded > before or (self._page_is_old and not self.desk.pending):
+        if self.desk.recorded > before:
             self._paging.changed()
-            self._page_is_old = False
 
     def _end(self) -> datetime | None:
         """The moment from which on nothing is taken in, if there is one."""

@@ -51,7 +51,6 @@ class Whole:
         self,
         event: EventFolder,
         mini: Challenge,
-        build: Callable[[], None] | None = None,
         **plan: bool,
     ) -> None:
         self.voice = Quiet()
@@ -62,7 +61,7 @@ class Whole:
             Plan([mini], quiet_s=0, look_every_s=0.02, **plan),
             Terms("cpu", lambda one: one.limits),
             Grader(),
-            Paging(build, self.voice.say),
+            Paging(None, self.voice.say),
             self.voice,
         )
 
@@ -288,20 +287,3 @@ def test_names_from_strangers_are_shown_and_stored(event: EventFolder, mini: Cha
         (event.inbox / "red" / os.fsdecode(name)).write_text(f"x = {name!r}\n")
     run_once(event, mini, again)
     assert len(Store(event.scores).read()[0]) == 20
-
-
-def test_the_page_shows_scores_that_came_between_runs(event: EventFolder, mini: Challenge) -> None:
-    """A run that has nothing to grade builds the page while it waits, and not only at its end."""
-    waits: list[bool] = []
-
-    def build() -> None:
-        waits.append(not whole.halt.is_set())
-        whole.halt.set()
-
-    whole = Whole(event, mini, build)
-    deadline = threading.Timer(30, whole.halt.set)
-    deadline.start()
-    whole.run.run(whole.halt)
-    deadline.cancel()
-
-    assert waits[0]
