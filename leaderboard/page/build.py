@@ -123,8 +123,15 @@ def _known(out: Path) -> set[str]:
 def _write(pages: dict[str, bytes], out: Path, known: set[str]) -> list[Path]:
     _replace(out / MANIFEST, _manifest(known | pages.keys()))
     # Last the page that leads to the others, so that its links lead somewhere.
-    for name in sorted(pages, key=lambda name: name == INDEX):
-        _replace(out / name, pages[name])
+    new = [name for name in pages if not (out / name).exists()]
+    try:
+        for name in sorted(pages, key=lambda name: name == INDEX):
+            _replace(out / name, pages[name])
+    except OSError:
+        # On a full disk the space is for scores.
+        for name in new:
+            (out / name).unlink(missing_ok=True)
+        raise
     for name in known - pages.keys():
         (out / name).unlink(missing_ok=True)
     _replace(out / MANIFEST, _manifest(pages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -372,3 +373,23 @@ def test_names_of_files_never_meet(tmp_path: Path) -> None:
 
     assert len(names) == len(pages)
     assert {file_name("team", name) for name in HOSTILE} <= names
+
+
+def test_a_build_that_fails_leaves_no_new_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk half a site would keep the space that scores need; pages from before stay."""
+    build([attempt()], NO_EVENT, tmp_path, NOW)
+    before = {path.name for path in tmp_path.iterdir()}
+    honest = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if len({one.name for one in tmp_path.iterdir()} - before) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return honest(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(PageError, match="No space left"):
+        build([attempt(), attempt("a"), attempt("b"), attempt("c")], NO_EVENT, tmp_path, NOW)
+
+    assert {path.name for path in tmp_path.iterdir()} == before
