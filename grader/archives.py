@@ -34,7 +34,6 @@ BLOCK: Final = 1 << 16
 HEADER: Final = 4096
 # Of a longer file its reader wants to know only that it is too long.
 KEPT: Final = MAX_BYTES + 1
-# What `xz -9` needs is half of this.
 # The list of members of a zip is read at once, before they can be counted.
 ZIP_DIRECTORY: Final = 8 << 20
 DAMAGE: Final = (

@@ -6,6 +6,7 @@ import lzma
 from typing import IO, Final
 
 BLOCK: Final = 1 << 16
+# What `xz -9` needs is half of this.
 XZ_MEMORY: Final = 128 << 20
 
 

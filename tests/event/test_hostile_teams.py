@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
-import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from test_arrivals import Clone, Desk, posix, rules, with_git
+from test_arrivals import Clone, Desk, packed, posix, rules, with_git
 from test_running import Whole
 from test_waiting import Grader, run_once
 
@@ -32,15 +30,6 @@ from leaderboard.store import Store
 __all__ = ["rules"]
 # Their hashes agree in the twelve digits that names have.
 ALIKE = [b"raise SystemExit(1)  # 13383854\n", b"raise SystemExit(1)  # 18843644\n"]
-
-
-def packed(files: dict[str, bytes]) -> bytes:
-    """A zip of these files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ takes more hand-ins than a run of all tests does. One in five is hostile; some a
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import random
@@ -17,7 +16,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,6 +27,7 @@ import pytest
 import test_batch_killed as batch_killed
 import test_never_lost as never_lost
 from needs import absent
+from test_arrivals import packed
 
 from grader.challenge import Challenge, find
 from grader.events.folder import EventFolder
@@ -110,15 +109,6 @@ def loses_points(path: Path, challenge: Challenge) -> bool:
     """Whether a wrong solution is caught by a spec that has points, and not by a remark alone."""
     caught = re.findall(r"^# caught-by: (.+)$", path.read_text("utf-8"), re.MULTILINE)
     return any(spec.points and spec.name in " ".join(caught) for spec in challenge.specs)
-
-
-def packed(files: dict[str, bytes]) -> bytes:
-    """A zip of these files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 class Material:
